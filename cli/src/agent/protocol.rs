@@ -1,0 +1,228 @@
+//! What the command line and the agent say to each other: one JSON line each way on a unix socket.
+//!
+//! The agent never hands out the session token or the DPoP key; the only secrets that cross are AWS credentials,
+//! which the person's own tools asked for.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use vouch_iam::arn::RoleArn;
+use vouch_issuer_api::{
+    aws::AwsRole,
+    enroll::{AddKeyChallengeRequest, KeyInfo, RegistrationChallenge, RegisterKeyRequest},
+    oauth::ChallengeResponse,
+    session::SessionInfo,
+};
+use webauthn_rs_proto::PublicKeyCredential;
+
+use crate::error::Failure;
+
+/// Raised when a message changes its meaning; an agent of another version is replaced.
+pub const VERSION: u32 = 1;
+
+/// The longest line either side reads, in bytes.
+pub const MAX_LINE: usize = 1024 * 1024;
+
+/// One line from a client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Envelope {
+    /// [`VERSION`] of the client.
+    pub v: u32,
+    /// What is asked.
+    #[serde(flatten)]
+    pub request: Request,
+}
+
+/// What a client may ask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Request {
+    /// The hot path: credentials for a role, from the cache when they are fresh.
+    AwsCredentials(AwsCredentialsRequest),
+    /// How the agent is and what it holds.
+    Status,
+    /// End the agent; the session and the cache are forgotten.
+    Stop,
+    /// Fetch a login challenge from `issuer`.
+    LoginChallenge {
+        /// The configured issuer URL.
+        issuer: String,
+    },
+    /// Redeem an assertion over the last login challenge; the agent then holds the session.
+    Login {
+        /// The configured issuer URL.
+        issuer: String,
+        /// [`ChallengeResponse::state`].
+        state: String,
+        /// What the key signed.
+        assertion: Box<PublicKeyCredential>,
+    },
+    /// Forget the session and the cache; with `everywhere`, end all sessions of this person at the issuer first.
+    Logout {
+        /// On every machine.
+        everywhere: bool,
+    },
+    /// Trade an invite code for creation options.
+    EnrollChallenge {
+        /// The issuer URL being enrolled at.
+        issuer: String,
+        /// The invite code.
+        code: String,
+    },
+    /// Register the first key.
+    Enroll {
+        /// The issuer URL being enrolled at.
+        issuer: String,
+        /// The new credential.
+        registration: Box<RegisterKeyRequest>,
+    },
+    /// Trade an assertion for creation options of a further key (needs a session).
+    AddKeyChallenge(Box<AddKeyChallengeRequest>),
+    /// Register a further key (needs a session).
+    AddKey(Box<RegisterKeyRequest>),
+    /// Own keys (needs a session).
+    Keys,
+    /// Rename one (needs a session).
+    RenameKey {
+        /// [`KeyInfo::id`].
+        id: String,
+        /// 1 to 64 characters.
+        name: String,
+    },
+    /// Remove one (needs a session).
+    RemoveKey {
+        /// [`KeyInfo::id`].
+        id: String,
+        /// Also when it is the last one.
+        allow_last: bool,
+    },
+    /// The caller's role catalogue (needs a session).
+    AwsRoles,
+}
+
+/// One credential request; all members together are the cache key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AwsCredentialsRequest {
+    /// The role wanted in the end.
+    pub role: RoleArn,
+    /// The hub to go through, in an account no federation governs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<RoleArn>,
+    /// Seconds, 900 to 43200; absent: 3600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u32>,
+    /// Whose STS endpoint is used; absent: the partition's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// One line from the agent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    /// It was done; what there is to say depends on the request.
+    Ok(Reply),
+    /// It was not done, and why.
+    Err(Failure),
+}
+
+/// The answer to a request that succeeded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reply {
+    /// To `AwsCredentials`.
+    AwsCredentials(AwsCredentials),
+    /// To `Status`.
+    Status(Box<AgentStatus>),
+    /// To `LoginChallenge`.
+    LoginChallenge(Box<ChallengeResponse>),
+    /// To `Login`.
+    Session(SessionInfo),
+    /// To `EnrollChallenge` and `AddKeyChallenge`.
+    Registration(Box<RegistrationChallenge>),
+    /// To `Enroll` and `AddKey`.
+    Key(KeyInfo),
+    /// To `Keys`.
+    Keys {
+        /// In the order of enrollment.
+        keys: Vec<KeyInfo>,
+    },
+    /// To `AwsRoles`.
+    AwsRoles {
+        /// Sorted by account, then name.
+        roles: Vec<AwsRole>,
+    },
+    /// To the rest.
+    Done,
+}
+
+/// The `credential_process` answer (AWS CLI User Guide, "Sourcing credentials with an external process").
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AwsCredentials {
+    /// Always 1.
+    pub version: u32,
+    /// `ASIA…`.
+    pub access_key_id: String,
+    /// Secret.
+    pub secret_access_key: String,
+    /// Secret.
+    pub session_token: String,
+    /// When SDKs must ask again.
+    pub expiration: Timestamp,
+}
+
+impl std::fmt::Debug for AwsCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsCredentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("expiration", &self.expiration)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the agent is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// Of the running agent.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// The issuer of the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The session it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionInfo>,
+    /// When and why the last session ended, while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EndedSession>,
+    /// Credentials in the cache, by role.
+    pub credentials: Vec<CachedCredential>,
+    /// This machine's clock minus the issuer's, in milliseconds, when last compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
+}
+
+/// A session that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedSession {
+    /// When.
+    pub at: Timestamp,
+    /// Expired, logged out here, or ended by the issuer (then in its words).
+    pub reason: String,
+}
+
+/// One entry of the cache, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachedCredential {
+    /// What was asked.
+    pub request: AwsCredentialsRequest,
+    /// The roles assumed, in order.
+    pub chain: Vec<RoleArn>,
+    /// When AWS stops taking them.
+    pub expires_at: Timestamp,
+    /// When the agent renews them.
+    pub refresh_at: Timestamp,
+}

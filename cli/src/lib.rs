@@ -1,0 +1,4 @@
+//! Everything a developer runs: the vouch command, its agent and its credential helpers.
+
+pub mod agent;
+pub mod error;

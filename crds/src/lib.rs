@@ -1,0 +1,1 @@
+//! The custom resources of vouch.sh/v1alpha1.

@@ -1,0 +1,1 @@
+//! Benchmarks against limits and peers, as ratios of one run.

@@ -1,0 +1,151 @@
+//! The audit trail: one JSON line per security event on standard output, never a secret.
+
+use std::{io::Write, net::IpAddr, sync::Mutex};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+use vouch_iam::{arn::RoleArn, identity::EmailAddress};
+use vouch_issuer_api::error::ErrorCode;
+
+use crate::store::record::UserId;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// An invite was made.
+    Invited,
+    /// A first key was registered.
+    Enrolled,
+    /// A further key was registered.
+    KeyAdded,
+    /// A key was renamed.
+    KeyRenamed,
+    /// A key was removed.
+    KeyRemoved,
+    /// A session began.
+    Login,
+    /// Every session of a person was ended.
+    LoggedOutEverywhere,
+    /// An AWS assertion was minted.
+    Minted,
+    /// A person was disabled.
+    Disabled,
+    /// A person was enabled.
+    Enabled,
+    /// A signing key was made, activated, retired, removed or revoked.
+    SigningKey,
+}
+
+/// One line of the trail. Absent members are left out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// What was tried.
+    pub action: Action,
+    /// Absent: it happened. Present: it was refused, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<ErrorCode>,
+    /// More about a refusal or a change, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailAddress>,
+    /// The security key, as `KeyInfo::id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The security key's model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aaguid: Option<Uuid>,
+    /// The role asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleArn>,
+    /// The audience of the minted token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    /// The signing key used or changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// The minted token's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Uuid>,
+    /// Where the request came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// As in the error body and the `X-Request-Id` header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl Event {
+    /// An event about nobody yet.
+    #[must_use]
+    pub const fn new(action: Action) -> Self {
+        Self {
+            action,
+            refused: None,
+            detail: None,
+            user_id: None,
+            email: None,
+            key_id: None,
+            aaguid: None,
+            role: None,
+            aud: None,
+            kid: None,
+            jti: None,
+            source: None,
+            request_id: None,
+        }
+    }
+}
+
+/// Writes the trail.
+pub struct Audit {
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    audit: &'static str,
+    time: Timestamp,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl Audit {
+    /// Writes to standard output.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self::to(Box::new(std::io::stdout()))
+    }
+
+    /// Writes to `out`.
+    #[must_use]
+    pub fn to(out: Box<dyn Write + Send>) -> Self {
+        Self { out: Mutex::new(out) }
+    }
+
+    /// Adds a line. A line that cannot be written is reported on the log and must not stop the request.
+    pub fn record(&self, now: Timestamp, event: &Event) {
+        let line = Line { audit: "v1", time: now, event };
+        let written = serde_json::to_vec(&line).map_err(std::io::Error::other).and_then(|mut bytes| {
+            bytes.push(b'\n');
+            let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            out.write_all(&bytes)?;
+            out.flush()
+        });
+        if let Err(error) = written {
+            tracing::error!(%error, action = ?event.action, "audit line lost");
+        }
+    }
+}
+
+impl std::fmt::Debug for Audit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Audit")
+    }
+}

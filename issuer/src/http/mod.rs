@@ -1,0 +1,4 @@
+//! The HTTP surface.
+
+pub mod context;
+pub mod error;

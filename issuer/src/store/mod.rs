@@ -1,0 +1,74 @@
+//! Where people and their keys are kept.
+//!
+//! One record per person is the unit of consistency: every change is a compare-and-swap on it, so an assertion is
+//! used once and a key is enrolled once, whatever the number of replicas. Nothing here is ever written because of
+//! a request without a verified identity.
+
+pub mod record;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use vouch_iam::identity::EmailAddress;
+
+use self::record::{CredentialId, InviteHash, UserId, UserRecord};
+
+/// A record as read, with the version that a replacement must name.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The person.
+    pub user: UserRecord,
+    /// Opaque; changes with every write.
+    pub version: Version,
+}
+
+/// An opaque version of a record (a row version, a resourceVersion).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub String);
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody changed the record since it was read. Read again and decide again.
+    #[error("the record was changed by somebody else")]
+    Conflict,
+    /// The e-mail, the credential id or the user id belongs to another record.
+    #[error("{0} belongs to another person already")]
+    Taken(&'static str),
+    /// The record is gone.
+    #[error("the record does not exist")]
+    Missing,
+    /// What is stored cannot be read as a record. Nothing was changed.
+    #[error("the stored record of {what} cannot be read: {reason}")]
+    Corrupt {
+        /// Which record.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The store itself fails (disk, lock, network).
+    #[error("the store is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// People and their keys. Every implementation passes `store::conformance`.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// By opaque id.
+    async fn user(&self, id: UserId) -> Result<Option<Stored>, StoreError>;
+    /// By e-mail.
+    async fn user_by_email(&self, email: &EmailAddress) -> Result<Option<Stored>, StoreError>;
+    /// By the credential a key presented.
+    async fn user_by_credential(&self, credential: &CredentialId) -> Result<Option<Stored>, StoreError>;
+    /// By an invite, redeemed or not.
+    async fn user_by_invite(&self, invite: &InviteHash) -> Result<Option<Stored>, StoreError>;
+    /// Everybody, by e-mail.
+    async fn users(&self) -> Result<Vec<Stored>, StoreError>;
+    /// Adds a person. `Taken` when e-mail, id or a credential is in use.
+    async fn create(&self, user: &UserRecord) -> Result<Stored, StoreError>;
+    /// Replaces the record read as `current` by `next` (same id). `Conflict` when it has changed meanwhile.
+    async fn replace(&self, current: &Stored, next: &UserRecord) -> Result<Stored, StoreError>;
+    /// Rises whenever any record may have changed, also by another process; within half a second.
+    fn changes(&self) -> watch::Receiver<u64>;
+    /// Whether reads work now.
+    async fn health(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,1 @@
+//! The signing-key set: states, the pure rotation planner, JWKS, signing.
