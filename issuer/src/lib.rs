@@ -2,5 +2,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod database;
 pub mod http;
+pub mod metrics;
 pub mod store;

@@ -1,0 +1,314 @@
+//! The embedded database of an issuer that runs alone: one SQLite file for people, signing keys and the root secret.
+//!
+//! It never creates a file on the way to opening one, and it never repairs one: a missing, foreign, newer or damaged
+//! file is an error that a person must look at, because an issuer that silently starts afresh has lost its keys.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::watch;
+
+/// `application_id` of the file's header: "VOUC".
+const APPLICATION_ID: i32 = 0x564F_5543;
+
+/// `user_version` of the schema below.
+const SCHEMA_VERSION: i32 = 1;
+
+/// How long a statement waits for another process to finish its write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often writes of other processes are looked for.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// `record` is a JSON `UserRecord`; `credentials` and `invites` are its indexes and change in the same transaction.
+const SCHEMA: &str = "
+CREATE TABLE users (
+    id      TEXT PRIMARY KEY,
+    email   TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    record  TEXT NOT NULL
+) STRICT;
+CREATE TABLE credentials (
+    credential_id TEXT PRIMARY KEY,
+    user_id       TEXT NOT NULL REFERENCES users (id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX credentials_by_user ON credentials (user_id);
+CREATE TABLE invites (
+    hash    TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invites_by_user ON invites (user_id);
+CREATE TABLE keyring (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    document BLOB NOT NULL,
+    revision INTEGER NOT NULL
+) STRICT;
+CREATE TABLE secrets (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// There is no file.
+    #[error("there is no database at {}; create one with `vouch-issuer init`, or restore it from a backup", .0.display())]
+    Missing(PathBuf),
+    /// `create` found a file.
+    #[error("{} exists already and is left as it is; move it away to begin with an empty database", .0.display())]
+    Exists(PathBuf),
+    /// Not made by this product.
+    #[error("{} is not a database of the issuer; check the path", .0.display())]
+    Foreign(PathBuf),
+    /// Made by a later release.
+    #[error("{} has schema {found}, this release knows up to {SCHEMA_VERSION}; run the release that wrote it, or a later one", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        found: i32,
+    },
+    /// SQLite finds it damaged.
+    #[error("{} is damaged ({reason}); restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first finding.
+        reason: String,
+    },
+    /// Users outside the file's owner and group may read it.
+    #[error("{} has mode {mode:o}, and it holds private keys; run `chmod 600` on it", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file cannot be made, read or written.
+    #[error("{} cannot be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A statement failed.
+    #[error("the database refused a statement")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The work was abandoned because the process is stopping, or it panicked.
+    #[error("the database work did not finish")]
+    Abandoned(#[source] tokio::task::JoinError),
+}
+
+/// A handle on the open file. Clones share one connection.
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+    changes: watch::Sender<u64>,
+    /// Ends the watching thread when it is dropped.
+    _alive: mpsc::Sender<()>,
+}
+
+impl Database {
+    /// Makes a new file with an empty schema, readable by its owner only, and opens it. It appears under its name
+    /// only when it is complete, and never replaces a file.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Exists`] when there is a file; `Io` and `Sqlite` when it cannot be written.
+    pub fn create(path: &Path) -> Result<Self, DatabaseError> {
+        if path.exists() {
+            return Err(DatabaseError::Exists(path.to_owned()));
+        }
+        let draft = draft_path(path);
+        let made = write_draft(&draft).and_then(|()| match std::fs::hard_link(&draft, path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(DatabaseError::Exists(path.to_owned()))
+            }
+            Err(source) => Err(DatabaseError::Io { path: path.to_owned(), source }),
+        });
+        // The draft is another name of the same file, or what is left of a failure; either way nobody needs it.
+        let _ = std::fs::remove_file(&draft);
+        made?;
+        Self::open(path)
+    }
+
+    /// Opens an existing file.
+    ///
+    /// # Errors
+    /// Every case of [`DatabaseError`] that concerns a file as found; nothing is written then.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        check_file(path)?;
+        let connection = connect(path)?;
+        check_contents(path, &connection)?;
+        configure(&connection)?;
+        let (changes, _) = watch::channel(0);
+        let (alive, ended) = mpsc::channel();
+        let watcher = connect(path)?;
+        let thread_changes = changes.clone();
+        std::thread::Builder::new()
+            .name("database-watch".to_owned())
+            .spawn(move || watch_other_writers(&watcher, &thread_changes, &ended))
+            .map_err(|source| DatabaseError::Io { path: path.to_owned(), source })?;
+        let shared = Shared { path: path.to_owned(), connection: Mutex::new(connection), changes, _alive: alive };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs `work` with the connection on the blocking pool. The work runs to its end even when the caller is gone.
+    ///
+    /// # Errors
+    /// What `work` answers; [`DatabaseError::Abandoned`] when it panicked or the runtime stops.
+    pub async fn call<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut connection = shared.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = connection.total_changes();
+            let outcome = work(&mut connection);
+            if connection.total_changes() != before {
+                shared.changes.send_modify(|count| *count = count.wrapping_add(1));
+            }
+            outcome
+        });
+        done.await.map_err(DatabaseError::Abandoned)?
+    }
+
+    /// Rises after every write: at once for writes through this handle, within [`POLL_INTERVAL`] for those of others.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes.subscribe()
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+/// Beside the file, so that both are on one file system.
+fn draft_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map_or_else(std::ffi::OsString::new, ToOwned::to_owned);
+    name.push(format!(".init-{}", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn write_draft(draft: &Path) -> Result<(), DatabaseError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(draft).map_err(|source| DatabaseError::Io { path: draft.to_owned(), source })?;
+    let connection = connect(draft)?;
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = FULL; BEGIN; {SCHEMA}
+         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    ))?;
+    connection.close().map_err(|(_, error)| DatabaseError::Sqlite(error))
+}
+
+fn connect(path: &Path) -> Result<Connection, DatabaseError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn check_file(path: &Path) -> Result<(), DatabaseError> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => metadata,
+        Ok(_) => return Err(DatabaseError::Foreign(path.to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(DatabaseError::Missing(path.to_owned()));
+        }
+        Err(source) => return Err(DatabaseError::Io { path: path.to_owned(), source }),
+    };
+    #[cfg(unix)]
+    {
+        // Group access is left alone: volumes with an `fsGroup` have it, and their group is the pod's own.
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if mode & 0o007 != 0 {
+            return Err(DatabaseError::Exposed { path: path.to_owned(), mode });
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = metadata;
+    Ok(())
+}
+
+fn check_contents(path: &Path, connection: &Connection) -> Result<(), DatabaseError> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let application = match pragma("application_id") {
+        Ok(application) => application,
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            return Err(DatabaseError::Foreign(path.to_owned()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if application != APPLICATION_ID {
+        return Err(DatabaseError::Foreign(path.to_owned()));
+    }
+    let found = pragma("user_version")?;
+    if found > SCHEMA_VERSION {
+        return Err(DatabaseError::Newer { path: path.to_owned(), found });
+    }
+    let damaged = |reason: String| DatabaseError::Damaged { path: path.to_owned(), reason };
+    match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(finding) => Err(damaged(finding)),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Err(damaged(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A commit is on disk when it is reported (`synchronous`), and what was deleted is overwritten (`secure_delete`).
+fn configure(connection: &Connection) -> Result<(), DatabaseError> {
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;",
+    )?;
+    Ok(())
+}
+
+/// `data_version` of a connection differs when any other connection, in any process, has committed since it was last
+/// asked (SQLite documentation, `PRAGMA data_version`).
+fn watch_other_writers(connection: &Connection, changes: &watch::Sender<u64>, ended: &mpsc::Receiver<()>) {
+    let data_version = || connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
+    let mut seen = data_version().ok();
+    while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(POLL_INTERVAL) {
+        match data_version() {
+            Ok(version) if seen == Some(version) => {}
+            Ok(version) => {
+                seen = Some(version);
+                changes.send_modify(|count| *count = count.wrapping_add(1));
+            }
+            Err(error) => tracing::warn!(%error, "cannot look for changes of the database"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "database_tests.rs"]
+mod tests;

@@ -1,0 +1,171 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::Connection;
+
+use super::{Database, DatabaseError};
+
+fn put(connection: &mut Connection, name: &'static str) -> Result<usize, DatabaseError> {
+    Ok(connection.execute("INSERT INTO secrets (name, value) VALUES (?1, x'00')", [name])?)
+}
+
+async fn names(database: &Database) -> Vec<String> {
+    database
+        .call(|connection| {
+            let mut statement = connection.prepare("SELECT name FROM secrets ORDER BY name")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok::<_, DatabaseError>(rows.collect::<Result<Vec<String>, _>>()?)
+        })
+        .await
+        .unwrap()
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    let database = Database::create(&path).unwrap();
+    database.call(|connection| put(connection, "one")).await.unwrap();
+    drop(database);
+    assert_eq!(names(&Database::open(&path).unwrap()).await, ["one"]);
+}
+
+#[test]
+fn opening_never_creates_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    let error = Database::open(&path).unwrap_err();
+    assert!(matches!(error, DatabaseError::Missing(_)), "{error}");
+    assert!(error.to_string().contains("vouch-issuer init"), "{error}");
+    assert_eq!(files(directory.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn creating_never_replaces_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    let database = Database::create(&path).unwrap();
+    database.call(|connection| put(connection, "one")).await.unwrap();
+    let error = Database::create(&path).unwrap_err();
+    assert!(matches!(error, DatabaseError::Exists(_)), "{error}");
+    assert_eq!(names(&database).await, ["one"]);
+}
+
+#[test]
+fn a_new_file_is_readable_by_its_owner_only_and_leaves_no_draft() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    let database = Database::create(&path).unwrap();
+    for name in files(directory.path()) {
+        assert!(["vouch.db", "vouch.db-wal", "vouch.db-shm"].contains(&name.as_str()), "{name}");
+        let mode = std::fs::metadata(directory.path().join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop(database);
+}
+
+#[test]
+fn refuses_a_file_that_others_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    drop(Database::create(&path).unwrap());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert!(matches!(error, DatabaseError::Exposed { mode: 0o644, .. }), "{error}");
+}
+
+fn private_file(path: &Path, contents: &[u8]) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, contents).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn refuses_what_is_not_its_own_database_and_leaves_it_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("text");
+    private_file(&text, b"not a database, only text that is long enough to be read as a header of one, and then some");
+    let empty = directory.path().join("empty");
+    private_file(&empty, b"");
+    let other = directory.path().join("other");
+    private_file(&other, b"");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE users (id TEXT)").unwrap();
+    for path in [&text, &empty, &other, &directory.path().to_owned()] {
+        let before = std::fs::read(path).ok();
+        let error = Database::open(path).unwrap_err();
+        assert!(matches!(error, DatabaseError::Foreign(_)), "{}: {error}", path.display());
+        assert_eq!(std::fs::read(path).ok(), before);
+    }
+}
+
+#[test]
+fn refuses_the_database_of_a_later_release() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    drop(Database::create(&path).unwrap());
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert!(matches!(error, DatabaseError::Newer { found: 2, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn refuses_a_damaged_file() {
+    use std::os::unix::fs::FileExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    drop(Database::create(&path).unwrap());
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xA5; 4096], 4096).unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert!(matches!(error, DatabaseError::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn tells_of_its_own_writes_at_once_and_not_of_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::create(&directory.path().join("vouch.db")).unwrap();
+    let mut changes = database.changes();
+    assert_eq!(names(&database).await, Vec::<String>::new());
+    assert!(!changes.has_changed().unwrap());
+    database.call(|connection| put(connection, "one")).await.unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+}
+
+#[tokio::test]
+async fn tells_of_writes_through_another_handle_within_half_a_second() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    let database = Database::create(&path).unwrap();
+    let other = Database::open(&path).unwrap();
+    let mut changes = database.changes();
+    other.call(|connection| put(connection, "one")).await.unwrap();
+    tokio::time::timeout(Duration::from_millis(500), changes.changed()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn work_that_panics_leaves_the_database_usable_and_unchanged() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::create(&directory.path().join("vouch.db")).unwrap();
+    let outcome = database
+        .call(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
+            panic!("stopped half way");
+            #[allow(unreachable_code)]
+            Ok::<(), DatabaseError>(())
+        })
+        .await;
+    assert!(matches!(outcome, Err(DatabaseError::Abandoned(_))));
+    assert_eq!(names(&database).await, Vec::<String>::new());
+}
