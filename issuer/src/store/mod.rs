@@ -4,7 +4,10 @@
 //! used once and a key is enrolled once, whatever the number of replicas. Nothing here is ever written because of
 //! a request without a verified identity.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod record;
+pub mod sqlite;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
