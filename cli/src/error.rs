@@ -20,6 +20,8 @@ pub enum Category {
     Configuration,
     /// The command line is wrong.
     Usage,
+    /// The person pressed Ctrl-C.
+    Interrupted,
 }
 
 impl Category {
@@ -34,6 +36,8 @@ impl Category {
             Self::Denied => 5,
             Self::Configuration => 6,
             Self::Usage => 7,
+            // 128 + SIGINT, as shells count.
+            Self::Interrupted => 130,
         }
     }
 }
@@ -73,5 +77,59 @@ impl Failure {
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.details.push(detail.into());
         self
+    }
+
+    /// There is no session; `why` is in the words of a parenthesis, such as "your session ended 12 minutes ago".
+    #[must_use]
+    pub fn not_signed_in(why: Option<&str>) -> Self {
+        let message =
+            why.map_or_else(|| "you are not signed in".to_owned(), |why| format!("you are not signed in ({why})"));
+        Self::new(Category::NotLoggedIn, message).hint("Run: vouch login")
+    }
+
+    /// The text for stderr: one line, because other tools pass it on as one; details only when `verbose`.
+    #[must_use]
+    pub fn render(&self, verbose: bool) -> String {
+        let mut text = format!("vouch: {}", self.message);
+        if let Some(hint) = &self.hint {
+            if !text.ends_with(['.', '!', '?']) {
+                text.push('.');
+            }
+            text.push(' ');
+            text.push_str(hint);
+        }
+        if verbose {
+            for detail in &self.details {
+                text.push_str("\n  ");
+                text.push_str(detail);
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_and_its_hint_are_one_line() {
+        let failure = Failure::not_signed_in(Some("your session ended 12 minutes ago")).detail("request abc");
+        let line = "vouch: you are not signed in (your session ended 12 minutes ago). Run: vouch login";
+        assert_eq!(failure.render(false), line);
+        assert_eq!(failure.render(true), format!("{line}\n  request abc"));
+    }
+
+    #[test]
+    fn a_full_stop_is_not_doubled() {
+        let failure = Failure::new(Category::Denied, "Your record was changed.").hint("Try again.");
+        assert_eq!(failure.render(false), "vouch: Your record was changed. Try again.");
+    }
+
+    #[test]
+    fn every_category_has_an_exit_code_of_its_own() {
+        use Category::{Configuration, Denied, General, Interrupted, Network, NoKey, NotLoggedIn, Usage};
+        let all = [General, NotLoggedIn, NoKey, Network, Denied, Configuration, Usage, Interrupted];
+        assert_eq!(all.map(Category::exit_code), [1, 2, 3, 4, 5, 6, 7, 130]);
     }
 }

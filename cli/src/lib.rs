@@ -1,4 +1,52 @@
 //! Everything a developer runs: the vouch command, its agent and its credential helpers.
+//!
+//! Three ways in, from the cheapest to the richest: [`hot_path`] answers `vouch credential aws` with nothing but a
+//! unix socket, [`commands`] run what the person typed, and [`agent`] is the process that outlives them, with the
+//! session and every secret in its memory.
 
 pub mod agent;
+pub mod args;
+pub mod atomic_file;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod console;
+pub mod env;
 pub mod error;
+pub mod hot_path;
+pub mod issuer_url;
+pub mod paths;
+pub mod region;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser as _;
+
+use crate::{args::Arguments, error::Category};
+
+/// Runs the command line `argv`, the program's name included, and says how it went.
+#[must_use]
+pub fn run(argv: Vec<OsString>) -> ExitCode {
+    if let Some(code) = hot_path::run(&argv) {
+        return code;
+    }
+    let arguments = match Arguments::try_parse_from(argv) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to stdout and are no failure.
+            let code = if error.use_stderr() { Category::Usage.exit_code() } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(Category::General.exit_code()),
+            };
+        }
+    };
+    let verbose = arguments.verbose;
+    match commands::run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console::note(&failure.render(verbose));
+            ExitCode::from(failure.category.exit_code())
+        }
+    }
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use vouch_iam::arn::RoleArn;
 use vouch_issuer_api::{
     aws::AwsRole,
-    enroll::{AddKeyChallengeRequest, KeyInfo, RegistrationChallenge, RegisterKeyRequest},
+    enroll::{AddKeyChallengeRequest, KeyInfo, RegisterKeyRequest, RegistrationChallenge},
     oauth::ChallengeResponse,
     session::SessionInfo,
 };
@@ -32,7 +32,7 @@ pub struct Envelope {
     pub request: Request,
 }
 
-/// What a client may ask.
+/// What a client may ask. `stop` is understood whatever the version, so that any client can replace any agent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Request {
@@ -99,7 +99,8 @@ pub enum Request {
     AwsRoles,
 }
 
-/// One credential request; all members together are the cache key.
+/// One credential request. All members but the region are the cache key: credentials of any regional endpoint serve
+/// in every region of the partition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AwsCredentialsRequest {
     /// The role wanted in the end.
@@ -123,7 +124,16 @@ pub enum Response {
     Ok(Reply),
     /// It was not done, and why.
     Err(Failure),
+    /// The agent speaks another version and understands nothing but `stop`.
+    Incompatible {
+        /// [`VERSION`] of the agent.
+        v: u32,
+    },
 }
+
+/// How the line of a [`Reply::AwsCredentials`] begins. What follows, behind a brace and without the last one, is what
+/// `credential_process` prints: the hot path copies it without parsing.
+pub const CREDENTIALS_PREFIX: &str = r#"{"ok":{"kind":"aws_credentials","#;
 
 /// The answer to a request that succeeded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -225,4 +235,38 @@ pub struct CachedCredential {
     pub expires_at: Timestamp,
     /// When the agent renews them.
     pub refresh_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_hot_path_can_cut_the_answer_out_of_the_line() {
+        let credentials = AwsCredentials {
+            version: 1,
+            access_key_id: "ASIAEXAMPLE".to_owned(),
+            secret_access_key: "secret".to_owned(),
+            session_token: "token".to_owned(),
+            expiration: "2026-11-21T17:42:11Z".parse().unwrap(),
+        };
+        let line = serde_json::to_string(&Response::Ok(Reply::AwsCredentials(credentials.clone()))).unwrap();
+        let rest = line.strip_prefix(CREDENTIALS_PREFIX).unwrap().strip_suffix('}').unwrap();
+        assert_eq!(serde_json::from_str::<AwsCredentials>(&format!("{{{rest}")).unwrap(), credentials);
+        assert_eq!(format!("{{{rest}"), serde_json::to_string(&credentials).unwrap());
+    }
+
+    #[test]
+    fn a_request_is_one_flat_object() {
+        let request = AwsCredentialsRequest {
+            role: "arn:aws:iam::111111111111:role/vouch/VouchAccess".parse().unwrap(),
+            via: None,
+            duration: None,
+            region: None,
+        };
+        let line = serde_json::to_string(&Envelope { v: VERSION, request: Request::AwsCredentials(request) }).unwrap();
+        assert_eq!(line, r#"{"v":1,"op":"aws_credentials","role":"arn:aws:iam::111111111111:role/vouch/VouchAccess"}"#);
+    }
 }

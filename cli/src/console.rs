@@ -1,0 +1,37 @@
+//! The two streams of a command: stdout for what a program reads, stderr for what a person reads.
+
+use std::io::{self, Write as _};
+
+use crate::error::{Category, Failure};
+
+/// Writes `text` and a newline to stdout.
+///
+/// # Errors
+/// When stdout cannot be written. A reader that went away (`vouch status | head -1`) is no error.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written =
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Category::General, format!("cannot write the answer to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes `text` and a newline to stderr. Nobody can be told when that fails, so nothing is.
+pub fn note(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _unheard = stderr.write_all(text.as_bytes()).and_then(|()| stderr.write_all(b"\n"));
+}
+
+/// Prints `value` as indented JSON to stdout.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::new(Category::General, format!("cannot render the answer as JSON: {error}")))?;
+    print(&json)
+}
