@@ -1,0 +1,81 @@
+//! Remembers proofs until their nonce has expired, so that none is taken twice (RFC 9449 §11.1).
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher as _, RandomState},
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+
+use super::{Proof, nonce::REPLAY_WINDOW};
+
+/// Proofs taken within one window at most; about 20 MB are in use when it is reached.
+const CAPACITY: usize = 1 << 20;
+
+/// Why a proof is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// It has been taken before.
+    #[error("the proof has been used before")]
+    Replayed,
+    /// There is no room to remember it. Taking it anyway would make it replayable.
+    #[error("too many proofs at the same time")]
+    Full,
+}
+
+/// Proofs taken by this replica within the last one to two windows.
+///
+/// Only proofs of verified requests are put in: nobody without a session can fill it. A proof is kept as 64 bits under
+/// a random key; two that collide, one pair in 2^64, cost the second caller one retry.
+#[derive(Debug)]
+pub struct ReplayGuard {
+    hasher: RandomState,
+    capacity: usize,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    current: HashSet<u64>,
+    previous: HashSet<u64>,
+    /// When `current` becomes `previous`.
+    turn: Timestamp,
+}
+
+impl Default for ReplayGuard {
+    fn default() -> Self {
+        Self::with_capacity(CAPACITY)
+    }
+}
+
+impl ReplayGuard {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        let seen = Seen { current: HashSet::new(), previous: HashSet::new(), turn: Timestamp::MIN };
+        Self { hasher: RandomState::new(), capacity, seen: Mutex::new(seen) }
+    }
+
+    /// Takes a verified proof, once.
+    ///
+    /// # Errors
+    /// [`ReplayError::Replayed`] the second time; [`ReplayError::Full`] when it cannot be remembered.
+    pub fn take(&self, proof: &Proof, now: Timestamp) -> Result<(), ReplayError> {
+        let mark = self.hasher.hash_one((&proof.thumbprint, &proof.jti));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if now >= seen.turn {
+            // After a pause of more than one window nothing of either set can still be replayed.
+            let stale = now.duration_since(seen.turn) >= REPLAY_WINDOW;
+            let last = std::mem::take(&mut seen.current);
+            seen.previous = if stale { HashSet::new() } else { last };
+            seen.turn = now.saturating_add(REPLAY_WINDOW).unwrap_or(Timestamp::MAX);
+        }
+        if seen.previous.contains(&mark) || seen.current.contains(&mark) {
+            return Err(ReplayError::Replayed);
+        }
+        if seen.current.len() >= self.capacity {
+            return Err(ReplayError::Full);
+        }
+        seen.current.insert(mark);
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! What the tests of this crate share: the other side of every ceremony.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub(crate) mod dpop;
