@@ -1,0 +1,108 @@
+//! `VouchIssuer`: an OIDC issuer, its signing keys, who may enroll with what, and how it runs.
+
+mod deployment;
+mod policy;
+mod status;
+
+use kube::{CustomResource, KubeSchema, core::Rule};
+use serde::{Deserialize, Serialize};
+
+pub use self::{deployment::*, policy::*, status::*};
+use crate::{duration, schema};
+
+/// What a `VouchIssuer` declares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[kube(
+    group = "vouch.sh",
+    version = "v1alpha1",
+    kind = "VouchIssuer",
+    doc = "An OIDC issuer that gives people short-lived credentials for a touch of their security key.",
+    namespaced,
+    shortname = "vi",
+    category = "vouch",
+    status = "VouchIssuerStatus",
+    derive = "PartialEq",
+    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Replicas", type_ = "string", json_path = ".status.replicas"),
+    printcolumn(name = "Active Key", type_ = "string", json_path = ".status.activeKey"),
+    printcolumn(name = "Next Rotation", type_ = "string", json_path = ".status.nextRotation"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(validation = sessions_outlive_no_key())]
+pub struct VouchIssuerSpec {
+    /// The exact `iss` of every token and the URL of the identity provider in AWS, compared byte for byte. It never
+    /// changes.
+    #[schemars(schema_with = "url")]
+    pub url: String,
+    /// Whose people this issuer vouches for.
+    pub organization: Organization,
+    /// Sessions of people.
+    #[serde(default)]
+    pub session: Session,
+    /// The keys that sign tokens.
+    #[serde(default)]
+    pub signing_keys: SigningKeys,
+    /// Which security keys are accepted.
+    #[serde(default)]
+    pub authenticators: Authenticators,
+    /// How people get their first key accepted.
+    #[serde(default)]
+    pub enrollment: Enrollment,
+    /// AWS credentials.
+    #[serde(default)]
+    pub aws: Aws,
+    /// How many requests are answered.
+    #[serde(default)]
+    pub rate_limits: RateLimits,
+    /// The public HTTP listener.
+    #[serde(default)]
+    pub http: Http,
+    /// Where people and their keys are kept. Unset: in `VouchUser` objects in a cluster, and in an embedded database
+    /// when the issuer runs alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
+    /// The pods. An issuer that runs alone ignores it.
+    #[serde(default)]
+    pub deployment: Deployment,
+    /// How clients reach the pods. An issuer that runs alone ignores it.
+    #[serde(default)]
+    pub exposure: Exposure,
+    /// The operator leaves everything of this object as it is. Running issuers go on.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// Each rule speaks only when the ones before it are satisfied, so that one mistake gets one sentence.
+fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    const FORM: &str = r"self.matches('^https://[^/?#]([^?#]*[^/?#])?$')";
+    const UPPER_CASE: &str = "self.matches('^https://[^/]*[A-Z]')";
+    const PORT: &str = "self.matches('^https://[^/]*:')";
+    const WHOLE: &str = r"self.matches('^https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(/[A-Za-z0-9._~-]+)*$')";
+    schema::text(
+        255,
+        &[
+            (FORM, "must be https, without query, fragment or trailing slash (AWS compares it byte for byte)"),
+            (&format!("!{FORM} || !{UPPER_CASE}"), "the host must be in lower case (AWS compares it byte for byte)"),
+            (&format!("!{FORM} || !{PORT}"), "must not name a port: an identity provider in AWS has none"),
+            (
+                &format!("!{FORM} || {UPPER_CASE} || {PORT} || {WHOLE}"),
+                "must be https://HOST or https://HOST/PATH, where PATH has letters, digits and ._~- between single slashes",
+            ),
+            ("self == oldSelf", "never changes: it is the iss of every token; declare a second VouchIssuer instead"),
+        ],
+    )
+}
+
+/// Session tokens are signed, too: a key stays published while a session it signed lasts, and for the 300 seconds by
+/// which verifiers may be late.
+fn sessions_outlive_no_key() -> Rule {
+    duration::rule(
+        &["self.signingKeys.retainRetired", "self.session.lifetime"],
+        "{self.signingKeys.retainRetired} >= {self.session.lifetime} + 300",
+        "must be at least 5m longer than session.lifetime, or a rotation would end sessions",
+    )
+    .field_path(".signingKeys.retainRetired")
+}

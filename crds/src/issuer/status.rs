@@ -1,0 +1,64 @@
+//! What the operator reports of a `VouchIssuer`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::SigningAlgorithm;
+use crate::schema;
+
+/// The state of an issuer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VouchIssuerStatus {
+    /// `Ready`, `KeysReady`, `Available`, `Progressing`, `Paused`.
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+    /// The generation that this status is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Pods that serve and pods wanted, such as `3/3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<String>,
+    /// The id of the key that signs ES256 tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_key: Option<String>,
+    /// When the next key begins to sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_rotation: Option<Time>,
+    /// Every published or revoked key, the oldest first.
+    pub keys: Vec<KeyStatus>,
+}
+
+/// A signing key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyStatus {
+    /// The RFC 7638 thumbprint.
+    pub kid: String,
+    /// What it signs.
+    pub algorithm: SigningAlgorithm,
+    /// Where it stands in its life.
+    pub state: KeyState,
+    /// When it was published.
+    pub published_at: Time,
+    /// When it began to sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activated_at: Option<Time>,
+    /// When it stopped signing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<Time>,
+}
+
+/// Where a signing key stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyState {
+    /// Published; does not sign yet.
+    Next,
+    /// Signs.
+    Active,
+    /// Published; does not sign any more.
+    Retired,
+    /// Withdrawn at once, by request.
+    Revoked,
+}

@@ -1,0 +1,202 @@
+//! Pieces of schemas that several resources share. Every text and list is bounded: an API server estimates the cost of
+//! CEL rules from those bounds and refuses a definition whose rules might be too dear.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+const DOMAIN: &str = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+";
+
+/// A text of at most `max` characters that satisfies each CEL rule (rule, sentence).
+pub(crate) fn text(max: u32, rules: &[(&str, &str)]) -> Schema {
+    let rules: Vec<Value> = rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect();
+    json_schema!({"type": "string", "maxLength": max, "x-kubernetes-validations": rules})
+}
+
+/// A text of at most `max` characters of the form `pattern` (RE2, anchored by the caller).
+fn pattern(max: u32, pattern: &str, message: &str) -> Schema {
+    text(max, &[(&format!("self.matches('{pattern}')"), message)])
+}
+
+/// A list without duplicates.
+fn set(item: Schema, max: u32) -> Schema {
+    json_schema!({"type": "array", "items": item, "maxItems": max, "x-kubernetes-list-type": "set"})
+}
+
+/// Plain text for people, such as a name.
+pub(crate) fn label(_: &mut SchemaGenerator) -> Schema {
+    pattern(128, r"^\\S(.*\\S)?$", "must not be empty, nor begin or end with a space")
+}
+
+/// The name of an object in the same namespace.
+pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
+    pattern(
+        253,
+        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+        "must be the name of an object: lower-case letters, digits, dots and dashes",
+    )
+}
+
+/// A key in the data of a ConfigMap or Secret.
+pub(crate) fn data_key(_: &mut SchemaGenerator) -> Schema {
+    pattern(253, r"^[A-Za-z0-9._-]+$", "must be a key of its data: letters, digits, dots, dashes and underscores")
+}
+
+fn domain() -> Schema {
+    pattern(253, &format!("^{DOMAIN}$"), "must be a domain in lower case, such as example.com")
+}
+
+fn email() -> Schema {
+    pattern(
+        64,
+        &format!("^[a-z0-9_+=,.-]+@{DOMAIN}$"),
+        "must be an e-mail address in lower case, of letters, digits and _+=,.@- (AWS carries no other character)",
+    )
+}
+
+fn group() -> Schema {
+    pattern(128, "^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$", "must be a group: letters, digits and ._:/@+-")
+}
+
+/// One e-mail address.
+pub(crate) fn email_address(_: &mut SchemaGenerator) -> Schema {
+    email()
+}
+
+/// E-mail domains.
+pub(crate) fn domains(_: &mut SchemaGenerator) -> Schema {
+    set(domain(), 100)
+}
+
+/// E-mail addresses.
+pub(crate) fn emails(_: &mut SchemaGenerator) -> Schema {
+    set(email(), 200)
+}
+
+/// Groups.
+pub(crate) fn groups(_: &mut SchemaGenerator) -> Schema {
+    set(group(), 100)
+}
+
+/// One AWS account.
+pub(crate) fn account(_: &mut SchemaGenerator) -> Schema {
+    pattern(12, "^[0-9]{12}$", "must be the 12 digits of an AWS account")
+}
+
+/// AWS accounts.
+pub(crate) fn accounts(generator: &mut SchemaGenerator) -> Schema {
+    set(account(generator), 500)
+}
+
+/// The name of an IAM role ("IAM and AWS STS quotas", IAM User Guide).
+pub(crate) fn role_name(_: &mut SchemaGenerator) -> Schema {
+    pattern(64, "^[A-Za-z0-9+=,.@_-]+$", "must be a role's name without its path: letters, digits and +=,.@_-")
+}
+
+/// The path of an IAM role.
+pub(crate) fn role_path(_: &mut SchemaGenerator) -> Schema {
+    pattern(512, "^/([!-.0-~]+/)*$", "must begin and end with a slash, such as /vouch/ or /")
+}
+
+/// The ARN of an IAM role.
+pub(crate) fn role_arn(_: &mut SchemaGenerator) -> Schema {
+    pattern(
+        2048,
+        "^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[!-~]+$",
+        "must be the ARN of a role: arn:aws:iam::ACCOUNT:role/PATH/NAME",
+    )
+}
+
+/// The ARN of a managed policy, of AWS or of an account.
+pub(crate) fn policy_arn(_: &mut SchemaGenerator) -> Schema {
+    pattern(
+        2048,
+        "^arn:aws(-cn|-us-gov)?:iam::(aws|[0-9]{12}):policy/[!-~]+$",
+        "must be the ARN of a managed policy, such as arn:aws:iam::aws:policy/ReadOnlyAccess",
+    )
+}
+
+/// The ARNs of managed policies; IAM attaches at most 20 to a role.
+pub(crate) fn policy_arns(generator: &mut SchemaGenerator) -> Schema {
+    set(policy_arn(generator), 20)
+}
+
+/// ARNs of principals, in which `*` may stand for any text.
+pub(crate) fn principal_arns(_: &mut SchemaGenerator) -> Schema {
+    set(
+        pattern(
+            2048,
+            r"^arn:aws(-cn|-us-gov)?:(iam|sts)::([0-9]{12}|\\*):[!-~]+$",
+            "must be the ARN of a principal, such as arn:aws:iam::*:role/Deployment",
+        ),
+        50,
+    )
+}
+
+/// Organizational units, or the root of an organization.
+pub(crate) fn organizational_units(_: &mut SchemaGenerator) -> Schema {
+    set(
+        pattern(
+            68,
+            "^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$",
+            "must be the id of an organizational unit (ou-…) or of the organization's root (r-…)",
+        ),
+        100,
+    )
+}
+
+/// CIDR blocks.
+pub(crate) fn networks(_: &mut SchemaGenerator) -> Schema {
+    set(text(43, &[("isCIDR(self)", "must be a network such as 10.0.0.0/8 or fd00::/8")]), 50)
+}
+
+/// FIDO authenticator models.
+pub(crate) fn aaguids(_: &mut SchemaGenerator) -> Schema {
+    set(
+        pattern(
+            36,
+            "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+            "must be an AAGUID in lower case, such as 2fc0579f-8113-47ea-b116-bb5a8db9202a",
+        ),
+        200,
+    )
+}
+
+/// Conditions as Kubernetes prescribes them, keyed by their type.
+pub(crate) fn conditions(generator: &mut SchemaGenerator) -> Schema {
+    let condition = generator.subschema_for::<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>();
+    json_schema!({
+        "type": "array",
+        "items": condition,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+    })
+}
+
+/// Redirect URIs: https, or http to this machine for programs on people's machines (RFC 8252 §7.3).
+pub(crate) fn redirect_uris(_: &mut SchemaGenerator) -> Schema {
+    set(
+        pattern(
+            2048,
+            r"^(https://[^/?#\\s]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[0-9]+)?)(/[^#\\s]*)?$",
+            "must be https, or http to localhost, 127.0.0.1 or [::1], without a fragment",
+        ),
+        50,
+    )
+}
+
+/// Audiences of an identity provider; IAM takes 100 of at most 255 characters.
+pub(crate) fn client_ids(_: &mut SchemaGenerator) -> Schema {
+    set(pattern(255, r"^\\S+$", "must be an audience without spaces"), 100)
+}
+
+/// SHA-1 fingerprints of certificates; IAM takes 5.
+pub(crate) fn thumbprints(_: &mut SchemaGenerator) -> Schema {
+    set(
+        pattern(
+            40,
+            "^[0-9a-f]{40}$",
+            "must be the SHA-1 fingerprint of a certificate: 40 lower-case hexadecimal digits",
+        ),
+        5,
+    )
+}
