@@ -1,0 +1,3 @@
+//! What it takes to accept a foreign token.
+
+pub mod keys;
