@@ -1,1 +1,28 @@
-//! End-to-end tests on the unmodified binaries, and the demonstration.
+//! A world in a temporary folder: a strict stand-in for AWS, an issuer, security keys, and people with terminals.
+//!
+//! Everything here runs the unmodified binaries, as separate processes that talk over sockets under their real host
+//! names. It must never reach into a program under test: what it knows, a person or a peer could know.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a harness of tests: what fails here fails the test"
+)]
+
+pub mod binaries;
+pub mod cloud;
+pub mod developer;
+pub mod guide;
+pub mod issuer;
+pub mod manifest;
+pub mod pki;
+pub mod process;
+pub mod standin;
+pub mod terminal;
+pub mod virtual_key;
+pub mod wait;
+pub mod world;
+
+pub use world::World;

@@ -1,0 +1,2 @@
+//! The demonstration: `make demo`.
+fn main() {}

@@ -1,0 +1,183 @@
+//! An issuer that runs alone.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde::Deserialize;
+
+use crate::{
+    binaries,
+    manifest::Manifest,
+    pki::KeyPairFiles,
+    process::{Process, Ran, signal, tied},
+    wait::{PATIENCE, until},
+};
+
+/// An issuer's configuration and data, and its process when it runs.
+#[derive(Debug)]
+pub struct Issuer {
+    folder: PathBuf,
+    tls: KeyPairFiles,
+    process: Option<Process>,
+    listeners: Option<Listeners>,
+}
+
+/// Where a running issuer listens.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Listeners {
+    /// What clients and AWS reach.
+    pub public: SocketAddr,
+    /// Health, metrics, administration.
+    pub private: SocketAddr,
+}
+
+/// What an administrator hands to a person.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Invite {
+    /// Whom it is for.
+    pub email: String,
+    /// What they type.
+    pub code: String,
+}
+
+impl Issuer {
+    /// Writes the configuration and initialises the data folder. Nothing runs yet.
+    ///
+    /// # Panics
+    /// When the program refuses.
+    #[must_use]
+    pub fn initialise(folder: &Path, manifest: &Manifest, tls: KeyPairFiles) -> Self {
+        let issuer = Self { folder: folder.to_owned(), tls, process: None, listeners: None };
+        issuer.write(manifest);
+        let _ = issuer.admin(&["init"]).succeeded();
+        issuer
+    }
+
+    /// Replaces the configuration; a running issuer reads it at its next start.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn write(&self, manifest: &Manifest) {
+        fs::write(self.config(), manifest.text()).unwrap();
+    }
+
+    /// `issuer.yaml`.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("issuer.yaml")
+    }
+
+    /// Where it keeps keys and people.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn start(&mut self) -> Listeners {
+        let ready = self.folder.join("issuer.ready");
+        let _ = fs::remove_file(&ready);
+        let mut command = tied(binaries::path("vouch-issuer"));
+        self.say_where(command.arg("serve"));
+        command.args(["--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]);
+        command.arg("--tls-cert").arg(&self.tls.certificate).arg("--tls-key").arg(&self.tls.key);
+        command.arg("--ready-file").arg(&ready);
+        let mut process = Process::start(&mut command, &self.folder.join("issuer.log"));
+        let audit = process.lines();
+        let sink = self.folder.join("audit.jsonl");
+        std::thread::spawn(move || {
+            use std::io::Write as _;
+            let Ok(mut file) = fs::File::options().create(true).append(true).open(sink) else { return };
+            for line in audit {
+                let _ = writeln!(file, "{line}");
+            }
+        });
+        let listeners: Listeners = until("the issuer to be ready", PATIENCE, || {
+            if let Some(status) = process.ended() {
+                panic!("the issuer ended ({status}):\n{}", process.log());
+            }
+            fs::read(&ready).ok().and_then(|json| serde_json::from_slice(&json).ok())
+        });
+        self.process = Some(process);
+        self.listeners = Some(listeners);
+        listeners
+    }
+
+    /// Where it listens.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn listeners(&self) -> Listeners {
+        self.listeners.expect("the issuer runs")
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("the issuer runs").id()
+    }
+
+    /// Lets it drain and end.
+    ///
+    /// # Panics
+    /// When it does not run, or ends with a failure.
+    pub fn stop(&mut self) {
+        let status = self.process.take().expect("the issuer runs").terminate();
+        assert!(status.success(), "the issuer ended with {status}");
+    }
+
+    /// Kills it, as a power failure would.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Asks it to read its files again.
+    pub fn reload(&self) {
+        signal(self.id(), rustix::process::Signal::HUP);
+    }
+
+    /// Runs an administrator's command.
+    #[must_use]
+    pub fn admin(&self, arguments: &[&str]) -> Ran {
+        let mut command = tied(binaries::path("vouch-issuer"));
+        let (subcommands, rest) = arguments.split_at(arguments.iter().take_while(|a| !a.starts_with('-')).count());
+        self.say_where(command.args(subcommands));
+        command.args(rest);
+        Ran::to_the_end(format!("vouch-issuer {}", arguments.join(" ")), &mut command)
+    }
+
+    /// Invites a person.
+    ///
+    /// # Panics
+    /// When the issuer refuses.
+    #[must_use]
+    pub fn invite(&self, email: &str) -> Invite {
+        let ran = self.admin(&["invite", email, "--output", "json"]).succeeded();
+        serde_json::from_value(ran.json()).unwrap_or_else(|error| panic!("{error}: {ran}"))
+    }
+
+    /// The audit lines so far.
+    ///
+    /// # Panics
+    /// When a line is no JSON.
+    #[must_use]
+    pub fn audit(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.folder.join("audit.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn say_where(&self, command: &mut Command) {
+        command.arg("-f").arg(self.config()).arg("--data-dir").arg(self.data());
+    }
+}

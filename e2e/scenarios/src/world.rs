@@ -1,0 +1,155 @@
+//! Everything at once: the stand-in, the issuer behind it, keys and people.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use reqwest::{Certificate, Proxy, blocking::Client};
+use tempfile::TempDir;
+
+use crate::{
+    cloud::Cloud,
+    developer::Developer,
+    issuer::Issuer,
+    manifest::{ISSUER_HOST, Manifest},
+    pki::{AAGUID, Authority, KeyPairFiles},
+    standin::StandIn,
+    virtual_key::{KeyOptions, VirtualKey},
+    wait::PATIENCE,
+};
+
+/// A world in a temporary folder. Dropping it ends every process and removes the folder.
+///
+/// Fields are dropped from top to bottom: programs before the folder they write to.
+#[derive(Debug)]
+pub struct World {
+    /// The issuer.
+    pub issuer: Issuer,
+    /// AWS.
+    pub cloud: Cloud,
+    attestation: KeyPairFiles,
+    environment: Vec<(String, String)>,
+    bundle: PathBuf,
+    folder: TempDir,
+}
+
+impl World {
+    /// The example organisation; no account is governed, and none has anything in it.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// The same, with changes to its manifests.
+    ///
+    /// # Panics
+    /// When anything does not start.
+    #[must_use]
+    pub fn start_with(change: impl FnOnce(&mut Manifest)) -> Self {
+        install_crypto_provider();
+        let folder = tempfile::Builder::new().prefix("vouch-").tempdir().unwrap();
+        let path = folder.path();
+
+        let makers = Authority::new("Virtual Key Root");
+        let attestation = makers.attestation(path, AAGUID);
+        let mut manifest = Manifest::example(&makers.pem());
+        change(&mut manifest);
+
+        let authority = Authority::new("Example Inc Root");
+        let issuer_ca = path.join("issuer-ca.pem");
+        fs::write(&issuer_ca, authority.pem()).unwrap();
+        let standin = StandIn::start(path, &issuer_ca);
+        let bundle = path.join("ca-bundle.pem");
+        fs::write(&bundle, authority.pem() + &fs::read_to_string(standin.ca()).unwrap()).unwrap();
+
+        let mut issuer = Issuer::initialise(path, &manifest, authority.server(path, ISSUER_HOST));
+        standin.route(ISSUER_HOST, issuer.start().public);
+
+        let environment = environment(standin.proxy(), &bundle);
+        let cloud = Cloud::new(standin, environment.clone());
+        Self { issuer, cloud, attestation, environment, bundle, folder }
+    }
+
+    /// The temporary folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the issuer again after it was stopped or killed, at the same host name.
+    pub fn restart_issuer(&mut self) {
+        let public: SocketAddr = self.issuer.start().public;
+        self.cloud.standin.route(ISSUER_HOST, public);
+    }
+
+    /// A person at a machine of their own.
+    #[must_use]
+    pub fn developer(&self, name: &str) -> Developer {
+        let home = self.folder().join(name);
+        Developer::new(home, VirtualKey::preload(self.folder()), self.environment.clone())
+    }
+
+    /// A new security key.
+    #[must_use]
+    pub fn key(&self, name: &str) -> VirtualKey {
+        self.key_with(name, KeyOptions::default())
+    }
+
+    /// A new security key that behaves in its own way.
+    #[must_use]
+    pub fn key_with(&self, name: &str, options: KeyOptions) -> VirtualKey {
+        VirtualKey::plug_in(self.folder(), name, Some(self.attestation.clone()), options)
+    }
+
+    /// A person who has enrolled a key and is signed in, and the key.
+    #[must_use]
+    pub fn signed_in(&self, name: &str) -> (Developer, VirtualKey) {
+        let key = self.key(&format!("key-of-{name}"));
+        let mut developer = self.developer(name);
+        developer.insert(&key);
+        developer.enroll(&self.issuer.invite(&format!("{name}@example.com")));
+        developer.login();
+        (developer, key)
+    }
+
+    /// An HTTP client that reaches the issuer and AWS as everybody here does.
+    ///
+    /// # Panics
+    /// When the proxy is no URL.
+    #[must_use]
+    pub fn http(&self) -> Client {
+        let roots = Certificate::from_pem_bundle(&fs::read(&self.bundle).unwrap()).unwrap();
+        let builder = Client::builder().proxy(Proxy::all(self.cloud.standin.proxy()).unwrap()).timeout(PATIENCE);
+        roots.into_iter().fold(builder, reqwest::blocking::ClientBuilder::add_root_certificate).build().unwrap()
+    }
+}
+
+/// What leads a program to this world, and nothing else of the machine's environment but where programs are.
+fn environment(proxy: &str, bundle: &Path) -> Vec<(String, String)> {
+    let bundle = bundle.display().to_string();
+    let system = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
+    let programs = format!("{}:{system}", crate::binaries::folder().display());
+    [
+        ("PATH", programs.as_str()),
+        ("LANG", "C.UTF-8"),
+        ("TERM", "xterm"),
+        ("TZ", "UTC"),
+        ("HTTPS_PROXY", proxy),
+        ("VOUCH_CA_BUNDLE", &bundle),
+        ("AWS_CA_BUNDLE", &bundle),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_PAGER", ""),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// TLS clients of this process use aws-lc-rs, as the product does.
+pub(crate) fn install_crypto_provider() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
