@@ -1,0 +1,78 @@
+# The one front door. `make help` lists what there is.
+#
+# Every target installs what it needs and says so. Build products and downloads are kept outside the tree, in
+# $XDG_CACHE_HOME/vouch (~/.cache/vouch), so that a clean clone starts warm.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vouch
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+VIRTUAL_KEY_TARGET := $(CACHE)/virtual-key
+export VOUCH_VIRTUAL_KEY := $(VIRTUAL_KEY_TARGET)/debug/virtual-key
+
+# A machine that builds once has no use for incremental compilation, and must not change the lock file.
+ifdef CI
+export CARGO_INCREMENTAL := 0
+export CARGO_TERM_COLOR := never
+LOCKED := --locked
+endif
+
+CARGO_DENY := 0.20.2
+
+# To compile the workspace; to compile the virtual key's firmware; to run the end-to-end tests.
+PACKAGES_TO_BUILD := gcc libc6-dev libudev-dev make pkg-config
+PACKAGES_FOR_VIRTUAL_KEY := clang
+PACKAGES_TO_TEST := strace util-linux
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: binaries virtual-key setup-clients ## Watch one tap become AWS credentials in two accounts. KEY=usb uses your own key.
+	@$(CARGO_TARGET_DIR)/debug/demo $(if $(KEY),--key $(KEY))
+
+.PHONY: test
+test: lint binaries virtual-key setup-clients ## Everything that is checked before a change lands.
+	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo test $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
+	cargo test $(LOCKED) --workspace --doc
+	cargo test $(LOCKED) --workspace --tests --no-fail-fast
+
+.PHONY: check
+check: lint ## The quick part: format, lints, dependencies, unit tests.
+	cargo test $(LOCKED) --workspace --lib
+
+.PHONY: fmt
+fmt: ## Format the code.
+	cargo fmt --all
+	cargo fmt --manifest-path e2e/virtual-key/Cargo.toml
+
+.PHONY: lint
+lint: setup-build setup-deny
+	cargo fmt --all --check
+	cargo fmt --manifest-path e2e/virtual-key/Cargo.toml --check
+	PATH="$(CACHE)/tools/cargo-deny-$(CARGO_DENY)/bin:$$PATH" cargo deny --log-level warn --locked check bans licenses sources
+	cargo clippy $(LOCKED) --workspace --all-targets -- --deny warnings
+
+.PHONY: binaries
+binaries: setup-build
+	cargo build $(LOCKED) --workspace --bins
+
+.PHONY: virtual-key
+virtual-key: setup-virtual-key ## Build the security key in software, which the tests and the demo use.
+	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo build $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
+
+.PHONY: setup-build setup-virtual-key setup-clients setup-deny
+setup-build:
+	@setup/packages $(PACKAGES_TO_BUILD)
+setup-virtual-key: setup-build
+	@setup/packages $(PACKAGES_FOR_VIRTUAL_KEY)
+setup-clients:
+	@setup/packages $(PACKAGES_TO_TEST)
+	@setup/python-clients >/dev/null
+setup-deny:
+	@setup/cargo-tool cargo-deny $(CARGO_DENY) >/dev/null
