@@ -1,6 +1,8 @@
 //! Carrying out plans. Every step is checked against the laws again, so that a plan that was made for another set,
 //! or for another moment, is refused as a whole.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -36,6 +38,12 @@ pub struct Change {
     pub kind: ChangeKind,
 }
 
+impl Change {
+    pub(crate) fn of(key: &Key, kind: ChangeKind) -> Self {
+        Self { kid: key.kid().clone(), algorithm: key.algorithm(), kind }
+    }
+}
+
 /// What happened to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +54,8 @@ pub enum ChangeKind {
     Activated,
     /// It began to sign before the lead time was over, in an emergency.
     ActivatedEarly,
+    /// An operator asked for its replacement.
+    RotationRequested,
     /// It stopped signing.
     Retired,
     /// It is no longer published; its time was over.
@@ -139,8 +149,7 @@ impl KeySet {
         if self.next(algorithm).is_some() {
             return Err(ChangeError::Occupied { algorithm, state: "next" });
         }
-        let kid = self.publish(algorithm, context)?;
-        Ok(Change { kid, algorithm, kind: ChangeKind::Published })
+        Ok(Change::of(self.publish(algorithm, context)?, ChangeKind::Published))
     }
 
     fn step_retire(&mut self, kid: &Kid, context: &ChangeContext<'_>) -> Result<Change, ChangeError> {
@@ -150,9 +159,9 @@ impl KeySet {
             return Err(wrong_state(key, "active"));
         };
         let seconds = longest_token_seconds.max(seconds_rounded_up(context.policy.max_token_lifetime()));
-        let tokens_expire_by = later(retired_at, std::time::Duration::from_secs(seconds));
+        let tokens_expire_by = later(retired_at, Duration::from_secs(seconds));
         key.state = KeyState::Retired { activated_at, lead, retired_at, tokens_expire_by };
-        Ok(Change { kid: kid.clone(), algorithm: key.algorithm(), kind: ChangeKind::Retired })
+        Ok(Change::of(key, ChangeKind::Retired))
     }
 
     fn step_activate(&mut self, kid: &Kid, context: &ChangeContext<'_>) -> Result<Change, ChangeError> {
@@ -168,14 +177,14 @@ impl KeySet {
         if until > context.now {
             return Err(ChangeError::LeadNotOver { kid: kid.clone(), until });
         }
+        let change = Change::of(key, ChangeKind::Activated);
         self.begin_signing(kid, Lead::Observed, context);
-        Ok(Change { kid: kid.clone(), algorithm, kind: ChangeKind::Activated })
+        Ok(change)
     }
 
     fn step_remove(&mut self, kid: &Kid, context: &ChangeContext<'_>) -> Result<Change, ChangeError> {
         let key = self.key(kid).ok_or_else(|| ChangeError::NoSuchKey(kid.clone()))?;
-        let algorithm = key.algorithm();
-        let never_needed = key.is_next() && !context.policy.wants(algorithm);
+        let never_needed = key.is_next() && !context.policy.wants(key.algorithm());
         let outlived = removable_at(key, context.policy, &self.signing()).is_some_and(|at| at <= context.now);
         if !(never_needed || outlived) {
             return Err(ChangeError::StillNeeded { kid: kid.clone() });
@@ -183,20 +192,18 @@ impl KeySet {
         if self.keys.len() == 1 {
             return Err(ChangeError::LastKey { kid: kid.clone() });
         }
+        let change = Change::of(key, ChangeKind::Removed);
         self.keys.retain(|key| key.kid() != kid);
-        Ok(Change { kid: kid.clone(), algorithm, kind: ChangeKind::Removed })
+        Ok(change)
     }
 
     fn step_raise(&mut self, kid: &Kid, seconds: u64) -> Result<Change, ChangeError> {
         let key = self.key_mut(kid)?;
-        let algorithm = key.algorithm();
-        match &mut key.state {
-            KeyState::Active { longest_token_seconds, .. } => {
-                *longest_token_seconds = seconds.max(*longest_token_seconds);
-                Ok(Change { kid: kid.clone(), algorithm, kind: ChangeKind::TokenLifetimeRaised })
-            }
-            _ => Err(wrong_state(key, "active")),
-        }
+        let KeyState::Active { longest_token_seconds, .. } = &mut key.state else {
+            return Err(wrong_state(key, "active"));
+        };
+        *longest_token_seconds = seconds.max(*longest_token_seconds);
+        Ok(Change::of(key, ChangeKind::TokenLifetimeRaised))
     }
 
     /// The caller has made sure that the key may sign and that no other of its algorithm does.

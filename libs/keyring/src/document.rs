@@ -70,7 +70,7 @@ pub enum DocumentError {
     #[error("the key document holds no key; restore it from a backup")]
     Empty,
     /// A key does not parse.
-    #[error("key {kid} of the key document is unusable")]
+    #[error("key {kid} of the key document is unusable; restore the document from a backup")]
     Key {
         /// Which key.
         kid: Kid,
@@ -79,13 +79,13 @@ pub enum DocumentError {
         source: KeyError,
     },
     /// A key is not base64.
-    #[error("key {kid} of the key document is not base64")]
+    #[error("key {kid} of the key document is not base64; restore the document from a backup")]
     Encoding {
         /// Which key.
         kid: Kid,
     },
     /// The id is that of another key.
-    #[error("key {kid} of the key document has the thumbprint {thumbprint}")]
+    #[error("key {kid} of the key document has the thumbprint {thumbprint}; restore the document from a backup")]
     Thumbprint {
         /// What it is called.
         kid: Kid,
@@ -93,13 +93,15 @@ pub enum DocumentError {
         thumbprint: Kid,
     },
     /// Two keys are one.
-    #[error("key {kid} is in the key document twice")]
+    #[error("key {kid} is in the key document twice; restore the document from a backup")]
     Duplicate {
         /// Which key.
         kid: Kid,
     },
     /// A revoked key has come back.
-    #[error("key {kid} of the key document was revoked at {revoked_at} and must not be used again")]
+    #[error(
+        "key {kid} of the key document was revoked at {revoked_at} and must not be used again; restore a later document"
+    )]
     Revoked {
         /// Which key.
         kid: Kid,
@@ -107,7 +109,7 @@ pub enum DocumentError {
         revoked_at: Timestamp,
     },
     /// Two keys have a state that only one may have.
-    #[error("the key document has more than one {algorithm} key that is {state}")]
+    #[error("the key document has more than one {algorithm} key that is {state}; restore it from a backup")]
     Ambiguous {
         /// Of which kind.
         algorithm: Algorithm,
@@ -168,12 +170,13 @@ impl KeySet {
     ///
     /// # Errors
     /// When it is not exactly what [`KeySet::to_json`] wrote. Never repaired.
-    pub fn from_json(json: &str) -> Result<Self, DocumentError> {
-        let head: Head = serde_json::from_str(json).map_err(|error| unreadable(&error))?;
+    pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, DocumentError> {
+        let json = json.as_ref();
+        let head: Head = serde_json::from_slice(json).map_err(|error| unreadable(&error))?;
         if head.version != VERSION {
             return Err(DocumentError::Version { found: head.version });
         }
-        let document: Document = serde_json::from_str(json).map_err(|error| unreadable(&error))?;
+        let document: Document = serde_json::from_slice(json).map_err(|error| unreadable(&error))?;
         let checksum = document.set.checksum().map_err(|_| DocumentError::Checksum)?;
         if checksum != document.sha256 {
             return Err(DocumentError::Checksum);
@@ -256,5 +259,32 @@ fn unreadable(error: &serde_json::Error) -> DocumentError {
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
             DocumentError::NotJson { line, column }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        key::{KeyGenerator as _, SystemKeyGenerator},
+        state::Lead,
+    };
+
+    #[test]
+    fn the_buffer_has_room_for_the_largest_record() {
+        let longest: Timestamp = "2026-01-01T00:00:00.123456789Z".parse().unwrap();
+        let state = KeyState::Retired {
+            activated_at: longest,
+            lead: Lead::Observed,
+            retired_at: longest,
+            tokens_expire_by: longest,
+        };
+        let private = SystemKeyGenerator.generate(Algorithm::Rs256).unwrap();
+        let tombstone = Tombstone { kid: private.kid().clone(), algorithm: Algorithm::Rs256, revoked_at: longest };
+        let record = KeyRecord::of(&Key { private, published_at: longest, state });
+        assert!(serde_json::to_string_pretty(&record).unwrap().len() + 500 < BYTES_PER_KEY);
+        assert!(serde_json::to_string_pretty(&tombstone).unwrap().len() + 50 < BYTES_PER_TOMBSTONE);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     algorithm::Algorithm,
     change::{Change, ChangeContext, ChangeError, ChangeKind},
     set::KeySet,
-    state::{KeyState, Lead, Tombstone, later},
+    state::{KeyState, Lead, Tombstone},
     thumbprint::Kid,
 };
 
@@ -49,12 +49,14 @@ impl KeySet {
     pub fn force_rotation(&mut self, context: &ChangeContext<'_>) -> Result<Vec<Change>, ChangeError> {
         let mut changed = self.clone();
         let asked_at = changed.stamp(context.now);
+        let mut changes = Vec::new();
         for key in &mut changed.keys {
-            if let KeyState::Active { rotation_requested_at, .. } = &mut key.state {
-                rotation_requested_at.get_or_insert(asked_at);
+            if let KeyState::Active { rotation_requested_at: asked @ None, .. } = &mut key.state {
+                *asked = Some(asked_at);
+                changes.push(Change::of(key, ChangeKind::RotationRequested));
             }
         }
-        let changes = changed.advance(context)?;
+        changes.extend(changed.advance(context)?);
         *self = changed;
         Ok(changes)
     }
@@ -76,12 +78,13 @@ impl KeySet {
         if let Some(Tombstone { revoked_at, .. }) = self.revoked.iter().find(|tombstone| tombstone.kid == *kid) {
             return Err(RevokeError::AlreadyRevoked { kid: kid.clone(), revoked_at: *revoked_at });
         }
-        let algorithm = self.key(kid).ok_or_else(|| RevokeError::NoSuchKey(kid.clone()))?.algorithm();
+        let key = self.key(kid).ok_or_else(|| RevokeError::NoSuchKey(kid.clone()))?;
+        let algorithm = key.algorithm();
+        let mut changes = vec![Change::of(key, ChangeKind::Revoked)];
         let mut changed = self.clone();
         let revoked_at = changed.stamp(context.now);
         changed.keys.retain(|key| key.kid() != kid);
         changed.revoked.push(Tombstone { kid: kid.clone(), algorithm, revoked_at });
-        let mut changes = vec![Change { kid: kid.clone(), algorithm, kind: ChangeKind::Revoked }];
         changes.extend(changed.advance(context)?);
         if lead == LeadRule::Waive {
             changes.extend(changed.waive_lead(algorithm, context)?);
@@ -102,38 +105,41 @@ impl KeySet {
         let mut changed = self.clone();
         let mut changes = changed.advance(context)?;
         if changed.active(algorithm).is_none()
-            && let Some(kid) = changed.next(algorithm).map(|key| key.kid().clone())
+            && let Some(next) = changed.next(algorithm)
         {
-            changed.begin_signing(&kid, Lead::Waived, context);
-            changes.push(Change { kid, algorithm, kind: ChangeKind::ActivatedEarly });
+            let change = Change::of(next, ChangeKind::ActivatedEarly);
+            changed.begin_signing(&change.kid, Lead::Waived, context);
+            changes.push(change);
             changes.extend(changed.advance(context)?);
         }
         *self = changed;
         Ok(changes)
     }
 
-    /// Takes the clock's word over the set's: every date that lies ahead of `context.now` becomes `context.now`.
+    /// Takes the clock's word over the set's: every date that lies ahead of `now` becomes `now`. Tells whether
+    /// there was one.
     ///
     /// For the day after a clock was far ahead, when nothing would rotate until the date it showed then. The
     /// operator vouches that the clock is right now; a date only moves to a later moment than the true one.
-    pub fn accept_clock(&mut self, context: &ChangeContext<'_>) -> bool {
-        let now = context.now;
+    pub fn accept_clock(&mut self, now: Timestamp) -> bool {
         if self.latest_date().is_none_or(|latest| latest <= now) {
             return false;
         }
-        let tokens_dead = later(now, context.policy.max_token_lifetime());
         for key in &mut self.keys {
             key.published_at = key.published_at.min(now);
             match &mut key.state {
                 KeyState::Next => {}
-                KeyState::Active { activated_at, rotation_requested_at, longest_token_seconds: _, lead: _ } => {
+                KeyState::Active { activated_at, rotation_requested_at, .. } => {
                     *activated_at = now.min(*activated_at);
                     *rotation_requested_at = rotation_requested_at.map(|at| at.min(now));
                 }
-                KeyState::Retired { activated_at, retired_at, tokens_expire_by, lead: _ } => {
+                KeyState::Retired { activated_at, retired_at, tokens_expire_by, .. } => {
                     *activated_at = now.min(*activated_at);
-                    *retired_at = now.min(*retired_at);
-                    *tokens_expire_by = tokens_dead.min(*tokens_expire_by);
+                    if *retired_at > now {
+                        let token_lifetime = tokens_expire_by.duration_since(*retired_at);
+                        *retired_at = now;
+                        *tokens_expire_by = now.checked_add(token_lifetime).unwrap_or(Timestamp::MAX);
+                    }
                 }
             }
         }

@@ -28,7 +28,7 @@ pub use document::DocumentError;
 pub use emergency::{LeadRule, RevokeError};
 pub use jwks::Jwks;
 pub use key::{KeyError, KeyGenerator, PrivateKey, SystemKeyGenerator};
-pub use plan::{Action, next_transition, plan};
+pub use plan::{Action, next_rotation, next_transition, plan};
 pub use policy::{KeyPolicy, KeyPolicySettings, PolicyError, PolicyProblem};
 pub use public::{PublicKey, VerifyingKey};
 pub use set::KeySet;

@@ -1,8 +1,10 @@
 //! The rotation planner: what should happen to a set of keys now, as a value.
 //!
 //! Pure. Time enters as `now` and is only ever compared with `date + duration`, so a clock that jumps cannot make a
-//! negative age: a date that lies ahead means "not yet". Two laws hold whatever the clock does: a key is published
-//! in an earlier change than the one that lets it sign, and the lead time lies between the two.
+//! negative age: a date that lies ahead means "not yet". Whatever the clock does, a key is published in an earlier
+//! change than the one that lets it sign, and the lead time lies between the two as the clock shows it. A clock that
+//! jumps ahead cannot be told from time that passed; that is why the next key is normally published a whole rotation
+//! period before it signs.
 
 use std::fmt;
 
@@ -140,6 +142,12 @@ pub(crate) fn removable_at(key: &Key, policy: &KeyPolicy, signing: &[&Key]) -> O
     Some(kept_until.max(later(tokens_expire_by, EXPIRY_GRACE)).max(successor_known_at))
 }
 
+/// When the next key takes over, if nothing is changed until then. `None` while there is no next key.
+#[must_use]
+pub fn next_rotation(set: &KeySet, policy: &KeyPolicy, algorithm: Algorithm) -> Option<Timestamp> {
+    Some(activation_at(set.active(algorithm), set.next(algorithm)?, policy))
+}
+
 /// The earliest moment at which a plan will not be empty: `now` when it is not empty already.
 #[must_use]
 pub fn next_transition(set: &KeySet, policy: &KeyPolicy, now: Timestamp) -> Option<Timestamp> {
@@ -147,9 +155,7 @@ pub fn next_transition(set: &KeySet, policy: &KeyPolicy, now: Timestamp) -> Opti
         return Some(now);
     }
     let signing = set.signing();
-    let activations = policy
-        .algorithms()
-        .filter_map(|algorithm| Some(activation_at(set.active(algorithm), set.next(algorithm)?, policy)));
+    let activations = policy.algorithms().filter_map(|algorithm| next_rotation(set, policy, algorithm));
     let removals = set.keys().iter().filter_map(|key| removable_at(key, policy, &signing));
     activations.chain(removals).min()
 }

@@ -27,7 +27,8 @@ pub struct KeySet {
 
 impl KeySet {
     /// The first set of an issuer. Its keys sign at once, because no verifier can hold an older JWKS, and the keys
-    /// that follow them are published already.
+    /// that follow them are published already. Where the issuer's URL was served with other keys before, verifiers
+    /// refuse its tokens until they read the JWKS again: never call this because a document is missing.
     ///
     /// # Errors
     /// When no key can be made.
@@ -36,16 +37,16 @@ impl KeySet {
         let mut changes = Vec::new();
         for algorithm in context.policy.algorithms() {
             let founder = set.publish(algorithm, context)?;
-            set.begin_signing(&founder, Lead::Founding, context);
-            let follower = set.publish(algorithm, context)?;
-            changes.push(Change { kid: founder.clone(), algorithm, kind: ChangeKind::Published });
-            changes.push(Change { kid: founder, algorithm, kind: ChangeKind::Activated });
-            changes.push(Change { kid: follower, algorithm, kind: ChangeKind::Published });
+            let (published, activated) =
+                (Change::of(founder, ChangeKind::Published), Change::of(founder, ChangeKind::Activated));
+            set.begin_signing(&activated.kid, Lead::Founding, context);
+            let follower = Change::of(set.publish(algorithm, context)?, ChangeKind::Published);
+            changes.extend([published, activated, follower]);
         }
         Ok((set, changes))
     }
 
-    /// Every published key, in no particular order.
+    /// Every published key, oldest first.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
         &self.keys
@@ -118,10 +119,8 @@ impl KeySet {
         buried.filter(|kid| self.key(kid).is_some()).cloned().collect()
     }
 
-    /// The latest moment at which something happened to the set. When it lies ahead of the clock, the clock has gone
-    /// back or was ahead before, and nothing new happens until the clock has caught up.
-    #[must_use]
-    pub fn latest_date(&self) -> Option<Timestamp> {
+    /// The latest moment at which something happened to the set.
+    pub(crate) fn latest_date(&self) -> Option<Timestamp> {
         let published = self.keys.iter().map(Key::latest_date);
         published.chain(self.revoked.iter().map(|tombstone| tombstone.revoked_at)).max()
     }
@@ -132,10 +131,9 @@ impl KeySet {
         self.latest_date().map_or(now, |latest| latest.max(now))
     }
 
-    pub(crate) fn publish(&mut self, algorithm: Algorithm, context: &ChangeContext<'_>) -> Result<Kid, KeyError> {
+    pub(crate) fn publish(&mut self, algorithm: Algorithm, context: &ChangeContext<'_>) -> Result<&Key, KeyError> {
         let private = context.generator.generate(algorithm)?;
-        let kid = private.kid().clone();
-        self.keys.push(Key { private, published_at: self.stamp(context.now), state: KeyState::Next });
-        Ok(kid)
+        let published_at = self.stamp(context.now);
+        Ok(self.keys.push_mut(Key { private, published_at, state: KeyState::Next }))
     }
 }
