@@ -116,12 +116,13 @@ impl KeySet {
         Ok(changes)
     }
 
-    /// Takes the clock's word over the set's: every date that lies ahead of `now` becomes `now`. Tells whether
-    /// there was one.
+    /// Takes the clock's word over the set's: every date that lies ahead of `context.now` becomes that. Tells
+    /// whether there was one.
     ///
     /// For the day after a clock was far ahead, when nothing would rotate until the date it showed then. The
     /// operator vouches that the clock is right now; a date only moves to a later moment than the true one.
-    pub fn accept_clock(&mut self, now: Timestamp) -> bool {
+    pub fn accept_clock(&mut self, context: &ChangeContext<'_>) -> bool {
+        let now = context.now;
         if self.latest_date().is_none_or(|latest| latest <= now) {
             return false;
         }

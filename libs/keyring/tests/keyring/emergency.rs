@@ -230,7 +230,7 @@ fn a_set_from_the_future_rotates_again_once_the_clock_is_accepted() {
     assert_eq!(world.set.clock_behind_by(world.now), Some(20_000 * DAY - HOUR));
     assert!(next_transition(&world.set, &world.policy, world.now).unwrap() > genesis() + 20_000 * DAY);
 
-    assert!(world.set.accept_clock(world.now));
+    assert!(world.change(|set, context| set.accept_clock(context)));
     assert_eq!(world.set.clock_behind_by(world.now), None);
     assert_eq!(next_transition(&world.set, &world.policy, world.now), Some(world.now + DAY));
     world.pass(DAY);
@@ -243,7 +243,7 @@ fn a_set_from_the_future_rotates_again_once_the_clock_is_accepted() {
 fn a_clock_that_agrees_with_the_set_needs_no_acceptance() {
     let mut world = World::new(es256());
     let document = world.set.to_json().unwrap();
-    assert!(!world.set.accept_clock(world.now));
+    assert!(!world.change(|set, context| set.accept_clock(context)));
     assert_eq!(*world.set.to_json().unwrap(), *document);
 }
 
@@ -259,7 +259,7 @@ fn accepting_the_clock_does_not_shorten_the_life_of_tokens_signed_before() {
     world.pass(365 * DAY).advance();
     world.now = right + HOUR;
     let before = world.state(&first);
-    world.set.accept_clock(world.now);
+    world.change(|set, context| set.accept_clock(context));
     assert_eq!(world.state(&first), before);
     let Some(KeyState::Retired { retired_at, tokens_expire_by, .. }) = world.state(&second) else { panic!("active") };
     assert_eq!((retired_at, tokens_expire_by), (world.now, world.now + 2 * DAY));

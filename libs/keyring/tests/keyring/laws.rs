@@ -72,7 +72,7 @@ impl World {
         };
         match event {
             Event::ToggleRs256 if policy.wants(Algorithm::Rs256) => {
-                settings.algorithms = BTreeSet::from([Algorithm::Es256])
+                settings.algorithms = BTreeSet::from([Algorithm::Es256]);
             }
             Event::ToggleRs256 => settings.algorithms = BTreeSet::from(Algorithm::ALL),
             Event::TokenLifetime(hours) => settings.max_token_lifetime = Duration::from_secs(hours * 3600),
@@ -98,7 +98,7 @@ impl World {
                 }
                 Event::WaiveLead => set.waive_lead(Algorithm::Es256, context).unwrap(),
                 Event::AcceptClock => {
-                    set.accept_clock(context.now);
+                    set.accept_clock(context);
                     set.advance(context).unwrap()
                 }
                 _ => set.advance(context).unwrap(),
