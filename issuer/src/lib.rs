@@ -1,11 +1,15 @@
 //! The OIDC issuer.
 
+pub mod admin;
 pub mod audit;
 pub mod clock;
+pub mod config;
 pub mod database;
 pub mod http;
 pub mod identity;
+pub mod keys;
 pub mod metrics;
+pub mod state;
 pub mod store;
 #[cfg(test)]
 mod testing;

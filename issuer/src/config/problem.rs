@@ -1,0 +1,75 @@
+//! What is wrong with a configuration, in the words of whoever has to put it right.
+
+use std::{fmt, path::PathBuf};
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What is wrong and what would be right: a clause that begins in lower case and follows the place.
+    pub reason: String,
+}
+
+/// Where in a configuration something is wrong. Parts that are unknown are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// The line in that file, from 1.
+    pub line: Option<u64>,
+    /// `VouchIssuer vouch`, or `document 3` when the document does not say.
+    pub object: Option<String>,
+    /// `spec.session.lifetime`, for example.
+    pub field: Option<String>,
+}
+
+/// Every mistake in a configuration, in the order of the text; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(super) fn new(problems: Vec<Problem>) -> Option<Self> {
+        (!problems.is_empty()).then_some(Self(problems))
+    }
+
+    /// The mistakes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => parts.push(format!("{}:{line}", file.display())),
+            (Some(file), None) => parts.push(file.display().to_string()),
+            (None, Some(line)) => parts.push(format!("line {line}")),
+            (None, None) => {}
+        }
+        parts.extend(self.object.clone());
+        parts.extend(self.field.clone());
+        f.write_str(&parts.join(": "))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.reason)
+    }
+}
+
+/// One line for each.
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

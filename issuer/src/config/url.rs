@@ -1,0 +1,133 @@
+//! The issuer's URL: the `iss` of every token, the name of the identity provider in AWS, the WebAuthn origin.
+
+use std::{fmt, sync::Arc};
+
+/// An issuer URL as the schema of `VouchIssuer` accepts it: `https://HOST` or `https://HOST/PATH`, in lower case up to
+/// the path, without port, query, fragment or trailing slash. AWS and every verifier compare it byte for byte, so it is
+/// kept as it was written, and whatever is derived from it is a part of that text.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct IssuerUrl {
+    text: Arc<str>,
+    host_end: usize,
+}
+
+const SCHEME: &str = "https://";
+
+/// The text is no issuer URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an issuer URL such as https://vouch.example.com")]
+pub struct IssuerUrlError(String);
+
+impl IssuerUrl {
+    /// The whole URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The URL without `https://`: how IAM names the provider and prefixes condition keys.
+    #[must_use]
+    pub fn without_scheme(&self) -> &str {
+        self.text.strip_prefix(SCHEME).unwrap_or(&self.text)
+    }
+
+    /// The host: the WebAuthn relying-party id.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.origin().strip_prefix(SCHEME).unwrap_or_default()
+    }
+
+    /// Scheme and host: the WebAuthn origin.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.text.get(..self.host_end).unwrap_or(&self.text)
+    }
+
+    /// What endpoint paths are appended to: empty, or a path that begins with a slash and does not end with one.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.text.get(self.host_end..).unwrap_or_default()
+    }
+
+    /// The URL of an endpoint, whose path begins with a slash.
+    #[must_use]
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+}
+
+impl std::str::FromStr for IssuerUrl {
+    type Err = IssuerUrlError;
+
+    fn from_str(text: &str) -> Result<Self, IssuerUrlError> {
+        let error = || IssuerUrlError(text.to_owned());
+        let rest = text.strip_prefix(SCHEME).ok_or_else(error)?;
+        let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        let fits = text.len() <= 255 && is_host(host) && (path.is_empty() || path.split('/').skip(1).all(is_segment));
+        if fits { Ok(Self { text: text.into(), host_end: SCHEME.len() + host.len() }) } else { Err(error()) }
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    host.split('.').all(|label| {
+        let ends_well = !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+        ends_well && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    })
+}
+
+fn is_segment(segment: &str) -> bool {
+    !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+}
+
+impl fmt::Display for IssuerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for IssuerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn every_part_is_a_part_of_the_text() {
+        let url: IssuerUrl = "https://vouch.example.com".parse().unwrap();
+        assert_eq!((url.host(), url.origin(), url.path()), ("vouch.example.com", "https://vouch.example.com", ""));
+        let url: IssuerUrl = "https://id.example.com/Vouch/eu".parse().unwrap();
+        assert_eq!((url.host(), url.origin(), url.path()), ("id.example.com", "https://id.example.com", "/Vouch/eu"));
+        assert_eq!(url.without_scheme(), "id.example.com/Vouch/eu");
+        assert_eq!(url.endpoint("/oauth/token"), "https://id.example.com/Vouch/eu/oauth/token");
+        assert_eq!(url.to_string(), "https://id.example.com/Vouch/eu");
+    }
+
+    #[test]
+    fn refuses_whatever_two_parties_could_write_in_two_ways() {
+        for text in [
+            "http://vouch.example.com",
+            "https://vouch.example.com/",
+            "https://vouch.example.com/a/",
+            "https://vouch.example.com//a",
+            "https://Vouch.example.com",
+            "https://vouch.example.com:443",
+            "https://vouch.example.com?a=b",
+            "https://vouch.example.com#a",
+            "https://alice@vouch.example.com",
+            "https://vouch.example.com/%61",
+            "https://",
+            "https:///a",
+            "https://vouch..example.com",
+            "https://vouch.example.com.",
+            " https://vouch.example.com",
+            "HTTPS://vouch.example.com",
+        ] {
+            assert!(text.parse::<IssuerUrl>().is_err(), "{text}");
+        }
+    }
+}
