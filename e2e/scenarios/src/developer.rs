@@ -85,9 +85,17 @@ impl Developer {
     /// `vouch` in this person's environment, with the keys that are plugged in.
     #[must_use]
     pub fn vouch_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(binaries::path("vouch"));
+        let mut command = self.vouch_command_without_virtual_keys(arguments);
         let sockets: Vec<String> = self.sockets.iter().map(|socket| socket.display().to_string()).collect();
-        command.args(arguments).env("LD_PRELOAD", &self.preload).env("VFIDO_SOCKETS", sockets.join(":"));
+        command.env("LD_PRELOAD", &self.preload).env("VFIDO_SOCKETS", sockets.join(":"));
+        command
+    }
+
+    /// `vouch` in this person's environment, with the keys of this very machine.
+    #[must_use]
+    pub fn vouch_command_without_virtual_keys(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(binaries::path("vouch"));
+        command.args(arguments);
         command
     }
 

@@ -45,16 +45,16 @@ pub struct Invite {
 }
 
 impl Issuer {
-    /// Writes the configuration and initialises the data folder. Nothing runs yet.
-    ///
-    /// # Panics
-    /// When the program refuses.
+    /// An issuer whose configuration and data will be in `folder`.
     #[must_use]
-    pub fn initialise(folder: &Path, manifest: &Manifest, tls: KeyPairFiles) -> Self {
-        let issuer = Self { folder: folder.to_owned(), tls, process: None, listeners: None };
-        issuer.write(manifest);
-        let _ = issuer.admin(&["init"]).succeeded();
-        issuer
+    pub fn new(folder: &Path, tls: KeyPairFiles) -> Self {
+        Self { folder: folder.to_owned(), tls, process: None, listeners: None }
+    }
+
+    /// Makes the data folder, once.
+    #[must_use]
+    pub fn initialise(&self) -> Ran {
+        self.admin(&["init"])
     }
 
     /// Replaces the configuration; a running issuer reads it at its next start.

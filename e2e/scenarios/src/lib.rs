@@ -13,6 +13,7 @@
 
 pub mod binaries;
 pub mod cloud;
+pub mod demo;
 pub mod developer;
 pub mod guide;
 pub mod issuer;

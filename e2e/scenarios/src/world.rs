@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
 };
 
@@ -20,56 +21,56 @@ use crate::{
     wait::PATIENCE,
 };
 
-/// A world in a temporary folder. Dropping it ends every process and removes the folder.
+/// A world in a temporary folder whose issuer is not configured yet. Dropping it ends every process and removes the
+/// folder.
 ///
 /// Fields are dropped from top to bottom: programs before the folder they write to.
 #[derive(Debug)]
-pub struct World {
+pub struct Prepared {
     /// The issuer.
     pub issuer: Issuer,
     /// AWS.
     pub cloud: Cloud,
+    makers_root: String,
     attestation: KeyPairFiles,
     environment: Vec<(String, String)>,
     bundle: PathBuf,
     folder: TempDir,
 }
 
-impl World {
-    /// The example organisation; no account is governed, and none has anything in it.
-    #[must_use]
-    pub fn start() -> Self {
-        Self::start_with(|_| {})
-    }
-
-    /// The same, with changes to its manifests.
+impl Prepared {
+    /// Starts the stand-in, and makes the authorities of issuer and keys.
     ///
     /// # Panics
     /// When anything does not start.
     #[must_use]
-    pub fn start_with(change: impl FnOnce(&mut Manifest)) -> Self {
+    pub fn new() -> Self {
         install_crypto_provider();
         let folder = tempfile::Builder::new().prefix("vouch-").tempdir().unwrap();
         let path = folder.path();
-
         let makers = Authority::new("Virtual Key Root");
-        let attestation = makers.attestation(path, AAGUID);
-        let mut manifest = Manifest::example(&makers.pem());
-        change(&mut manifest);
-
         let authority = Authority::new("Example Inc Root");
         let issuer_ca = path.join("issuer-ca.pem");
         fs::write(&issuer_ca, authority.pem()).unwrap();
         let standin = StandIn::start(path, &issuer_ca);
         let bundle = path.join("ca-bundle.pem");
         fs::write(&bundle, authority.pem() + &fs::read_to_string(standin.ca()).unwrap()).unwrap();
-
-        let mut issuer = Issuer::initialise(path, &manifest, authority.server(path, ISSUER_HOST));
-        standin.route(ISSUER_HOST, issuer.start().public);
-
         let environment = environment(standin.proxy(), &bundle);
-        let cloud = Cloud::new(standin, environment.clone());
-        Self { issuer, cloud, attestation, environment, bundle, folder }
+        Self {
+            issuer: Issuer::new(path, authority.server(path, ISSUER_HOST)),
+            cloud: Cloud::new(standin, environment.clone()),
+            attestation: makers.attestation(path, AAGUID),
+            makers_root: makers.pem(),
+            environment,
+            bundle,
+            folder,
+        }
+    }
+
+    /// The root certificate of those who make the virtual keys (PEM).
+    #[must_use]
+    pub fn makers_root(&self) -> &str {
+        &self.makers_root
     }
 
     /// The temporary folder.
@@ -78,8 +79,8 @@ impl World {
         self.folder.path()
     }
 
-    /// Starts the issuer again after it was stopped or killed, at the same host name.
-    pub fn restart_issuer(&mut self) {
+    /// Starts the issuer, for the first time or again, under its host name.
+    pub fn start_issuer(&mut self) {
         let public: SocketAddr = self.issuer.start().public;
         self.cloud.standin.route(ISSUER_HOST, public);
     }
@@ -91,18 +92,17 @@ impl World {
         Developer::new(home, VirtualKey::preload(self.folder()), self.environment.clone())
     }
 
-    /// A new security key.
-    #[must_use]
-    pub fn key(&self, name: &str) -> VirtualKey {
-        self.key_with(name, KeyOptions::default())
-    }
-
     /// A new security key that behaves in its own way.
     #[must_use]
     pub fn key_with(&self, name: &str, options: KeyOptions) -> VirtualKey {
         VirtualKey::plug_in(self.folder(), name, Some(self.attestation.clone()), options)
     }
 
+    /// A new security key.
+    #[must_use]
+    pub fn key(&self, name: &str) -> VirtualKey {
+        self.key_with(name, KeyOptions::default())
+    }
     /// A person who has enrolled a key and is signed in, and the key.
     #[must_use]
     pub fn signed_in(&self, name: &str) -> (Developer, VirtualKey) {
@@ -123,6 +123,53 @@ impl World {
         let roots = Certificate::from_pem_bundle(&fs::read(&self.bundle).unwrap()).unwrap();
         let builder = Client::builder().proxy(Proxy::all(self.cloud.standin.proxy()).unwrap()).timeout(PATIENCE);
         roots.into_iter().fold(builder, reqwest::blocking::ClientBuilder::add_root_certificate).build().unwrap()
+    }
+}
+
+impl Default for Prepared {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The example organisation, whose issuer runs.
+#[derive(Debug)]
+pub struct World(Prepared);
+
+impl World {
+    /// No account is governed, and none has anything in it.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// The same, with changes to its manifests.
+    ///
+    /// # Panics
+    /// When anything does not start.
+    #[must_use]
+    pub fn start_with(change: impl FnOnce(&mut Manifest)) -> Self {
+        let mut prepared = Prepared::new();
+        let mut manifest = Manifest::example(prepared.makers_root());
+        change(&mut manifest);
+        prepared.issuer.write(&manifest);
+        let _ = prepared.issuer.initialise().succeeded();
+        prepared.start_issuer();
+        Self(prepared)
+    }
+}
+
+impl Deref for World {
+    type Target = Prepared;
+
+    fn deref(&self) -> &Prepared {
+        &self.0
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Prepared {
+        &mut self.0
     }
 }
 

@@ -1,0 +1,98 @@
+//! The demonstration: tells the story of the two AWS guides by running it.
+//!
+//! It runs what people run and prints what they would see; nothing is played back.
+
+mod administrator;
+mod alice;
+mod narrator;
+mod stage;
+mod trail;
+
+use std::{
+    panic,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use clap::{Parser, ValueEnum};
+
+use self::{administrator::Administrator, alice::Alice, narrator::Narrator, stage::Stage};
+
+/// Watch one tap become AWS credentials in two accounts.
+#[derive(Debug, Parser)]
+#[command(name = "demo")]
+pub struct Arguments {
+    /// The security key that alice taps
+    #[arg(long, value_enum, default_value_t = KeySource::Virtual)]
+    pub key: KeySource,
+}
+
+/// Where the security key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeySource {
+    /// A key in software, which touches itself
+    Virtual,
+    /// Your own, plugged into this machine; it gets one credential, for vouch.example.com
+    Usb,
+}
+
+/// Tells the whole story.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    // Every step is a test of its own; what fails is a sentence already.
+    panic::set_hook(Box::new(|failure| eprintln!("\nThe demonstration stopped here.\n{}", sentence(failure))));
+    let story = || tell(arguments.key);
+    if panic::catch_unwind(story).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn sentence(failure: &panic::PanicHookInfo<'_>) -> String {
+    failure.payload_as_str().unwrap_or("for a reason that cannot be shown").to_owned()
+}
+
+fn tell(key: KeySource) {
+    let started = Instant::now();
+    let mut narrator = Narrator::new();
+    narrator.title("One tap, real AWS credentials");
+    narrator.say(
+        "The programs are the real ones: vouch, vouch-issuer, and the aws command. AWS is played by a stand-in that",
+    );
+    narrator.say("verifies tokens, signatures and policies as AWS does. Nothing leaves this machine.");
+
+    narrator.chapter("An issuer for Example Inc");
+    let mut stage = Stage::set(key);
+    stage.start_issuer(&mut narrator);
+
+    let administrator = Administrator::new(&stage);
+    narrator.chapter("Account 999999999999 trusts it, and gets a role for developers and a hub");
+    administrator.prepare_management_account(&mut narrator);
+    narrator.chapter("Accounts 111111111111 and 222222222222 get a spoke each, which trusts the hub");
+    administrator.prepare_member_accounts(&mut narrator);
+
+    narrator.chapter("Alice is invited, and enrolls her security key");
+    let mut alice = Alice::new(&stage, key);
+    let code = stage.invite("alice@example.com", &mut narrator);
+    alice.enroll(&code, &mut narrator);
+
+    narrator.chapter("A working day begins with one tap");
+    alice.login(&mut narrator);
+
+    narrator.chapter("Three profiles for the aws command");
+    alice.set_up_profiles(&mut narrator);
+
+    narrator.chapter("From here on she just works");
+    stage.forget_calls();
+    alice.work(&mut narrator);
+
+    narrator.chapter("What CloudTrail shows in each account");
+    trail::show(&stage.calls(), &mut narrator);
+    narrator.say("");
+    narrator.say(&format!(
+        "That took {}. Everything was in {} and is gone now.",
+        seconds(started.elapsed()),
+        stage.folder()
+    ));
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs())
+}
