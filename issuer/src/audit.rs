@@ -8,7 +8,7 @@ use uuid::Uuid;
 use vouch_iam::{arn::RoleArn, identity::EmailAddress};
 use vouch_issuer_api::error::ErrorCode;
 
-use crate::store::record::UserId;
+use crate::{metrics::EventCounter, store::record::UserId};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -36,6 +36,26 @@ pub enum Action {
     Enabled,
     /// A signing key was made, activated, retired, removed or revoked.
     SigningKey,
+}
+
+impl Action {
+    /// The action as it stands in the trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Enrolled => "enrolled",
+            Self::KeyAdded => "key_added",
+            Self::KeyRenamed => "key_renamed",
+            Self::KeyRemoved => "key_removed",
+            Self::Login => "login",
+            Self::LoggedOutEverywhere => "logged_out_everywhere",
+            Self::Minted => "minted",
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::SigningKey => "signing_key",
+        }
+    }
 }
 
 /// One line of the trail. Absent members are left out.
@@ -106,6 +126,7 @@ impl Event {
 /// Writes the trail.
 pub struct Audit {
     out: Mutex<Box<dyn Write + Send>>,
+    counter: EventCounter,
 }
 
 #[derive(Serialize)]
@@ -126,11 +147,19 @@ impl Audit {
     /// Writes to `out`.
     #[must_use]
     pub fn to(out: Box<dyn Write + Send>) -> Self {
-        Self { out: Mutex::new(out) }
+        Self { out: Mutex::new(out), counter: EventCounter::default() }
+    }
+
+    /// Counts every event with `counter`, too.
+    #[must_use]
+    pub fn counting(mut self, counter: EventCounter) -> Self {
+        self.counter = counter;
+        self
     }
 
     /// Adds a line. A line that cannot be written is reported on the log and must not stop the request.
     pub fn record(&self, now: Timestamp, event: &Event) {
+        self.counter.count(event.action, event.refused.is_some());
         let line = Line { audit: "v1", time: now, event };
         let written = serde_json::to_vec(&line).map_err(std::io::Error::other).and_then(|mut bytes| {
             bytes.push(b'\n');

@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::{
     audit::Audit,
     clock::SharedClock,
     config::Config,
-    http::limits::Limits,
+    http::{discovery::Discovery, limits::Limits},
     identity::{dpop::ReplayGuard, secrets::Secrets},
     keys::KeyService,
     metrics::Metrics,
@@ -24,6 +25,8 @@ pub struct Issuer {
     pub clock: SharedClock,
     /// The configuration in force. Take it once per request (`load_full`), so that one request sees one configuration.
     pub config: ArcSwap<Config>,
+    /// What discovery answers; follows the configuration.
+    pub discovery: ArcSwap<Discovery>,
     /// Signing keys and the published key set.
     pub keys: KeyService,
     /// People and their keys.
@@ -42,6 +45,53 @@ pub struct Issuer {
     pub lifecycle: Lifecycle,
 }
 
+/// What an issuer is made of; the rest follows from the configuration.
+pub struct Parts {
+    /// The time.
+    pub clock: SharedClock,
+    /// The configuration to begin with.
+    pub config: Config,
+    /// Signing keys.
+    pub keys: KeyService,
+    /// People and their keys.
+    pub store: Arc<dyn Store>,
+    /// The root secret.
+    pub secrets: Secrets,
+    /// The audit trail.
+    pub audit: Audit,
+    /// Counters and gauges.
+    pub metrics: Metrics,
+}
+
+impl Issuer {
+    /// Puts an issuer together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { clock, config, keys, store, secrets, audit, metrics } = parts;
+        Self {
+            discovery: ArcSwap::from_pointee(Discovery::of(&config)),
+            limits: Limits::new(config.rate_limits),
+            config: ArcSwap::from_pointee(config),
+            replay: ReplayGuard::default(),
+            lifecycle: Lifecycle::default(),
+            clock,
+            keys,
+            store,
+            secrets,
+            audit,
+            metrics,
+        }
+    }
+
+    /// Puts another configuration in force. Requests that have begun end with the one they began with.
+    pub fn configure(&self, config: Config) {
+        self.keys.set_policy(config.key_policy.clone());
+        self.limits.set(config.rate_limits);
+        self.discovery.store(Arc::new(Discovery::of(&config)));
+        self.config.store(Arc::new(config));
+    }
+}
+
 /// How handlers hold it: `State<SharedIssuer>`.
 pub type SharedIssuer = Arc<Issuer>;
 
@@ -52,22 +102,35 @@ impl std::fmt::Debug for Issuer {
 }
 
 /// Whether the issuer is going away, and whether the last reload was taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lifecycle {
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
     reload_refused: AtomicBool,
 }
 
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self { draining: watch::Sender::new(false), reload_refused: AtomicBool::new(false) }
+    }
+}
+
 impl Lifecycle {
-    /// Readiness is false from now on; requests are still answered.
+    /// Readiness is false from now on; requests are still answered, held ones at once.
     pub fn begin_draining(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 
     /// Whether the issuer is going away.
     #[must_use]
     pub fn draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Returns when the issuer is going away. A handler that holds a request open ends it then.
+    pub async fn until_draining(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as `self`, so the wait cannot fail.
+        let _ = draining.wait_for(|draining| *draining).await;
     }
 
     /// Remembers whether the last reload of the configuration was refused.

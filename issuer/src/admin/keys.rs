@@ -1,0 +1,210 @@
+//! Looking at the signing keys, and changing them by order.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, NoSigner, RevokeError, next_transition};
+
+use super::{AdminError, Office, moment};
+use crate::keys::{KeyStatus, KeyStore, KeyStoreFault, change, event, statuses};
+
+/// Every signing key.
+#[derive(Debug, Serialize)]
+pub struct KeyTable {
+    /// Active first.
+    pub keys: Vec<KeyStatus>,
+    /// Revoked keys, oldest first.
+    pub revoked: Vec<RevokedKey>,
+    /// When the planner will change something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_transition: Option<Timestamp>,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+/// A key that must not come back.
+#[derive(Debug, Serialize)]
+pub struct RevokedKey {
+    /// The `kid`.
+    pub kid: String,
+    /// When.
+    pub revoked_at: Timestamp,
+}
+
+impl KeyTable {
+    fn of(set: &KeySet, policy: &KeyPolicy, now: Timestamp) -> Self {
+        let revoked = set.revoked().iter();
+        Self {
+            keys: statuses(set),
+            revoked: revoked.map(|key| RevokedKey { kid: key.kid.to_string(), revoked_at: key.revoked_at }).collect(),
+            next_transition: next_transition(set, policy, now),
+            now,
+        }
+    }
+}
+
+impl fmt::Display for KeyTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| moment(at, self.now));
+        writeln!(
+            f,
+            "{:43}  {:9}  {:8}  {:16}  {:16}  STOPPED",
+            "KEY", "ALGORITHM", "STATE", "PUBLISHED", "SIGNS SINCE"
+        )?;
+        for key in &self.keys {
+            let (published, activated) = (at(Some(key.published_at)), at(key.activated_at));
+            let algorithm = key.algorithm.as_str();
+            write!(
+                f,
+                "{}  {algorithm:9}  {:8}  {published:16}  {activated:16}  {}",
+                key.kid,
+                key.state,
+                at(key.retired_at)
+            )?;
+            writeln!(f, "{}", if key.lead_waived { "  (signed before its lead time was over)" } else { "" })?;
+        }
+        for key in &self.revoked {
+            writeln!(f, "{}  {:9}  revoked   {}", key.kid, "", moment(key.revoked_at, self.now))?;
+        }
+        match self.next_transition {
+            Some(next) => writeln!(f, "The next change is due {}.", moment(next, self.now)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What an order did to the signing keys, and what follows from it.
+#[derive(Debug, Serialize)]
+pub struct KeyOrder {
+    /// In the order in which it happened.
+    pub changes: Vec<Change>,
+    /// What the administrator should know now.
+    pub consequences: Vec<String>,
+    /// The keys as they are now.
+    #[serde(flatten)]
+    pub table: KeyTable,
+}
+
+impl fmt::Display for KeyOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for consequence in &self.consequences {
+            writeln!(f, "{consequence}")?;
+        }
+        writeln!(f)?;
+        self.table.fmt(f)
+    }
+}
+
+impl Office {
+    /// The signing keys as stored.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn keys(&self) -> Result<KeyTable, AdminError> {
+        let stored = self.database.load().await.map_err(KeyStoreFault::from)?;
+        let set = KeySet::from_json(&stored.document).map_err(KeyStoreFault::from)?;
+        Ok(KeyTable::of(&set, &self.config.key_policy, self.now()))
+    }
+
+    /// Rotates now, or at the first moment at which every verifier knows the next key.
+    ///
+    /// # Errors
+    /// When the keys cannot be read or changed.
+    pub async fn rotate_keys(&self) -> Result<KeyOrder, AdminError> {
+        let order = self.order(|set, context| Ok(set.force_rotation(context)?)).await?;
+        let (now, table) = (self.now(), KeyTable::of(&order.set, &self.config.key_policy, self.now()));
+        let rotated = order.changes.iter().any(|change| change.kind == vouch_keyring::ChangeKind::Activated);
+        let consequence = match table.next_transition {
+            _ if rotated => "Rotated. Tokens of the earlier key stay valid until they expire.".to_owned(),
+            Some(at) => format!(
+                "The next key signs from {} on: until then verifiers may not have read it. Nothing breaks meanwhile. \
+                 If the active key has leaked, revoke it instead: vouch-issuer keys revoke KEY",
+                moment(at, now)
+            ),
+            None => "Nothing to rotate.".to_owned(),
+        };
+        Ok(KeyOrder { changes: order.changes, consequences: vec![consequence], table })
+    }
+
+    /// Withdraws a key for ever. With `waive` the next key signs at once where nothing else does.
+    ///
+    /// # Errors
+    /// When there is no such key, or the keys cannot be read or changed.
+    pub async fn revoke_key(&self, kid: &Kid, waive: bool) -> Result<KeyOrder, AdminError> {
+        let lead = if waive { LeadRule::Waive } else { LeadRule::Keep };
+        let revoked = kid.clone();
+        let order = self
+            .order(move |set, context| match set.revoke(&revoked, lead, context) {
+                Err(RevokeError::AlreadyRevoked { .. }) if waive => {
+                    let waived = Algorithm::ALL.map(|algorithm| set.waive_lead(algorithm, context));
+                    Ok(waived.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+                }
+                other => Ok(other?),
+            })
+            .await?;
+        let mut consequences = vec![format!(
+            "{kid} is withdrawn. AWS and other verifiers refuse its tokens when they next read the key set, and every \
+             session signed with it is over: people sign in again."
+        )];
+        consequences.extend(
+            self.config.key_policy.algorithms().filter_map(|algorithm| self.signing(&order.set, algorithm, kid)),
+        );
+        if order.changes.iter().any(|change| change.kind == vouch_keyring::ChangeKind::ActivatedEarly) {
+            consequences.push(
+                "The next key signs before its lead time is over: a verifier that keeps an older key set refuses its \
+                 tokens until it reads the set again."
+                    .to_owned(),
+            );
+        }
+        let table = KeyTable::of(&order.set, &self.config.key_policy, self.now());
+        Ok(KeyOrder { changes: order.changes, consequences, table })
+    }
+
+    /// What an administrator must know when nothing signs.
+    fn signing(&self, set: &KeySet, algorithm: Algorithm, kid: &Kid) -> Option<String> {
+        match set.signer(algorithm, &self.config.key_policy) {
+            Err(NoSigner::Waiting { until, .. }) => Some(format!(
+                "NOTHING SIGNS {algorithm} until {}: no login and no credential before that. To let the next key sign \
+                 now, although verifiers may not know it yet: vouch-issuer keys revoke {kid} --now",
+                moment(until, self.now())
+            )),
+            _ => None,
+        }
+    }
+
+    /// Takes the clock's word over the dates of the keys, after a clock that was far ahead was put right.
+    ///
+    /// # Errors
+    /// When the keys cannot be read or changed.
+    pub async fn accept_clock(&self) -> Result<KeyOrder, AdminError> {
+        let stored = self.keys().await?;
+        let before: Vec<_> = stored.keys.iter().map(|key| key.published_at).collect();
+        let order = self
+            .order(|set, context| {
+                set.accept_clock(context);
+                Ok(Vec::new())
+            })
+            .await?;
+        let table = KeyTable::of(&order.set, &self.config.key_policy, self.now());
+        let moved = before != table.keys.iter().map(|key| key.published_at).collect::<Vec<_>>();
+        let consequence = if moved {
+            "Dates that lay ahead of the clock are now; rotation goes on from here."
+        } else {
+            "No date of the keys lies ahead of the clock; nothing was changed."
+        };
+        Ok(KeyOrder { changes: order.changes, consequences: vec![consequence.to_owned()], table })
+    }
+
+    async fn order<F>(&self, order: F) -> Result<change::Advance, AdminError>
+    where
+        F: FnOnce(&mut KeySet, &vouch_keyring::ChangeContext<'_>) -> Result<Vec<Change>, KeyStoreFault>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let done = change::order(&self.database, &self.config.key_policy, self.now(), order).await?;
+        done.changes.iter().for_each(|change| self.record(&event(change)));
+        Ok(done)
+    }
+}

@@ -1,0 +1,178 @@
+//! Administration on the database of an issuer, while it runs or not.
+//!
+//! Every change is one compare-and-swap on one record and takes effect in the running issuer in under a second. What
+//! the manifest declares is never overruled here: the next reload would bring it back.
+
+pub mod declared;
+pub mod invite;
+pub mod keys;
+mod text;
+pub mod users;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use vouch_iam::identity::{EmailAddress, EmailError};
+
+pub use self::text::moment;
+use crate::{
+    audit::{Audit, Event},
+    clock::SharedClock,
+    config::Config,
+    database::{Database, DatabaseError},
+    identity::secrets::{Secrets, SecretsError},
+    keys::KeyStoreFault,
+    store::{Store, StoreError, Stored, record::UserRecord, sqlite::SqliteStore},
+};
+
+/// Tries before a conflict is reported: each one means that another writer has succeeded.
+const ATTEMPTS: usize = 10;
+
+/// Why an order was not carried out. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The root secret.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The signing keys.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreFault),
+    /// The people.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// AWS could not carry the address.
+    #[error(transparent)]
+    Email(#[from] EmailError),
+    /// The address is outside the organisation.
+    #[error("{email} is not in a domain of {organization} ({}); invite an address of the organization, or add the domain to spec.organization.emailDomains", domains.join(", "))]
+    ForeignDomain {
+        /// The address.
+        email: EmailAddress,
+        /// The organisation's name.
+        organization: String,
+        /// Its domains.
+        domains: Vec<String>,
+    },
+    /// Nobody has the address.
+    #[error("there is nobody with the address {0}; list everybody with `vouch-issuer users list`")]
+    UnknownUser(EmailAddress),
+    /// The manifest says otherwise.
+    #[error(
+        "{what} of {email} is declared by a VouchUser in the manifest; change it there and reload the issuer (SIGHUP)"
+    )]
+    Declared {
+        /// Whose.
+        email: EmailAddress,
+        /// What.
+        what: &'static str,
+    },
+    /// Invites are off.
+    #[error("the manifest allows no invites; set spec.enrollment.invites to true and reload the issuer (SIGHUP)")]
+    InvitesOff,
+    /// A disabled person is not invited.
+    #[error("{0} is disabled; enable first: vouch-issuer enable {0}")]
+    Disabled(EmailAddress),
+    /// A lifetime nobody means.
+    #[error("an invite cannot last for {0}; 5m to 30d are possible")]
+    InviteLifetime(vouch_crds::duration::Duration),
+    /// A group name that no manifest could name.
+    #[error("`{0}` must be a group: letters, digits and ._:/@+-")]
+    Group(String),
+    /// The person has no such key.
+    #[error("{email} has no key {id}; list the keys with `vouch-issuer users show {email}`")]
+    UnknownKey {
+        /// Whose.
+        email: EmailAddress,
+        /// Which.
+        id: String,
+    },
+    /// The last key of a person.
+    #[error(
+        "{id} is the only key of {email}, who could not sign in without it; repeat with --allow-last, then invite again"
+    )]
+    LastKey {
+        /// Whose.
+        email: EmailAddress,
+        /// Which.
+        id: String,
+    },
+    /// No random numbers.
+    #[error("no invite code could be made; the system's random source may be unavailable")]
+    Random,
+}
+
+/// The open database and what the manifest says.
+pub struct Office {
+    config: Arc<Config>,
+    database: Database,
+    store: SqliteStore,
+    secrets: Secrets,
+    audit: Audit,
+    clock: SharedClock,
+}
+
+impl std::fmt::Debug for Office {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Office").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl Office {
+    /// On an open database.
+    ///
+    /// # Errors
+    /// When the database holds no root secret.
+    pub async fn new(config: Config, database: Database, audit: Audit, clock: SharedClock) -> Result<Self, AdminError> {
+        let secrets = Secrets::load(&database).await?;
+        let store = SqliteStore::new(database.clone());
+        Ok(Self { config: Arc::new(config), database, store, secrets, audit, clock })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn record(&self, event: &Event) {
+        self.audit.record(self.now(), event);
+    }
+
+    /// The address, when it belongs to the organisation.
+    fn member(&self, email: &EmailAddress) -> Result<(), AdminError> {
+        let organization = &self.config.organization;
+        if organization.contains(email) {
+            return Ok(());
+        }
+        Err(AdminError::ForeignDomain {
+            email: email.clone(),
+            organization: organization.name.clone(),
+            domains: organization.email_domains.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    async fn user(&self, email: &EmailAddress) -> Result<Stored, AdminError> {
+        self.store.user_by_email(email).await?.ok_or_else(|| AdminError::UnknownUser(email.clone()))
+    }
+
+    /// Changes a person's record, again from the start whenever somebody else was faster.
+    async fn change<T>(
+        &self,
+        email: &EmailAddress,
+        change: impl Fn(&mut UserRecord) -> Result<T, AdminError> + Send + Sync,
+    ) -> Result<(UserRecord, T), AdminError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let stored = self.user(email).await?;
+            let mut next = stored.user.clone();
+            let outcome = change(&mut next)?;
+            match self.store.replace(&stored, &next).await {
+                Ok(stored) => return Ok((stored.user, outcome)),
+                Err(StoreError::Conflict) if attempts < ATTEMPTS => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `init`: the one command that makes a database and signing keys.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use vouch_keyring::ChangeKind;
+
+use super::{Failure, Files, open::database_path};
+use crate::{config, database::Database, identity::secrets::Secrets, keys::change};
+
+/// What was made.
+#[derive(Debug, Serialize)]
+pub(super) struct Initialised {
+    database: PathBuf,
+    issuer: String,
+    signing_keys: Vec<String>,
+}
+
+impl fmt::Display for Initialised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Made {} for {}. Back it up: it holds the signing keys.", self.database.display(), self.issuer)?;
+        self.signing_keys.iter().try_for_each(|kid| writeln!(f, "Signing key {kid}"))
+    }
+}
+
+/// The manifest could not be honoured on disk.
+#[derive(Debug, thiserror::Error)]
+#[error("the data directory {} cannot be made", path.display())]
+struct DataDirError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+/// Makes the database. The manifest is checked first, so that a mistake in it leaves nothing behind.
+pub(super) async fn init(files: &Files) -> Result<Initialised, Failure> {
+    let config = config::load(&files.manifest.config)?;
+    make_private_dir(&files.data_dir).map_err(|source| DataDirError { path: files.data_dir.clone(), source })?;
+    let path = database_path(&files.data_dir);
+    let database = Database::create(&path)?;
+    Secrets::create(&database).await?;
+    let changes = change::initialize(&database, &config.key_policy, Timestamp::now()).await?;
+    let active = changes.iter().filter(|change| change.kind == ChangeKind::Activated);
+    let signing_keys = active.map(|change| change.kid.to_string()).collect();
+    Ok(Initialised { database: path, issuer: config.url.to_string(), signing_keys })
+}
+
+/// Readable by its owner only when it is made here; an existing directory keeps its mode.
+fn make_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

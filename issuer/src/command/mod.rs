@@ -1,0 +1,236 @@
+//! The command line of `vouch-issuer`: what can be typed, and what each command prints.
+//!
+//! Standard output carries answers (and, while serving, the audit trail); everything else goes to standard error.
+
+mod check;
+pub mod env;
+mod init;
+mod manage;
+mod open;
+mod reference;
+mod serve;
+
+use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+use vouch_crds::duration::Duration;
+use vouch_iam::identity::EmailAddress;
+use vouch_keyring::Kid;
+
+/// The OIDC issuer of Vouch: short-lived credentials for one touch of a security key.
+#[derive(Debug, Parser)]
+#[command(name = "vouch-issuer", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How answers are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    output: Output,
+    /// What goes to the log on standard error: a level, or directives such as `warn,vouch_issuer=debug`
+    #[arg(long, global = true, env = env::LOG, default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// How the log looks
+    #[arg(long, global = true, env = env::LOG_FORMAT, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
+    log_format: LogFormat,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the issuer
+    ///
+    /// SIGHUP reads the manifest again; with a mistake in it, every mistake is reported and the previous configuration
+    /// stays in force. SIGTERM and SIGINT drain: readiness turns false, then no new connection, then requests in flight
+    /// end. The audit trail goes to standard output, one JSON object a line.
+    Serve(serve::ServeArgs),
+    /// Make the database: an empty store, the root secret and the first signing keys
+    ///
+    /// Nothing else ever makes keys, and an existing database is left as it is.
+    Init(Files),
+    /// Check a manifest and report every mistake in it
+    Check(Manifest),
+    /// Invite a person to enroll a security key
+    Invite(InviteArgs),
+    /// Look at people
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// End every session of a person and allow no new one
+    Disable(Person),
+    /// Let a disabled person sign in again
+    Enable(Person),
+    /// Take a security key away from a person
+    RemoveKey(RemoveKeyArgs),
+    /// End every session of a person, who may sign in again
+    Logout(Person),
+    /// Look at the signing keys, or change them by order
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Print this reference as Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+#[derive(Debug, Args)]
+struct Manifest {
+    /// The manifest: VouchIssuer, AwsFederation, VouchUser and OidcClient objects
+    #[arg(short = 'f', long = "config", env = env::CONFIG, default_value = "/etc/vouch/issuer.yaml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Files {
+    #[command(flatten)]
+    manifest: Manifest,
+    /// The directory with the database
+    #[arg(long, env = env::DATA_DIR, default_value = "/var/lib/vouch", value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Person {
+    /// The person's e-mail address
+    email: EmailAddress,
+    #[command(flatten)]
+    files: Files,
+}
+
+#[derive(Debug, Args)]
+struct InviteArgs {
+    #[command(flatten)]
+    person: Person,
+    /// Put the person into a group; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// How long the code works, such as 24h [default: spec.enrollment.inviteLifetime]
+    #[arg(long, value_name = "DURATION")]
+    expires: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+struct RemoveKeyArgs {
+    #[command(flatten)]
+    person: Person,
+    /// The key's id, as `users show` prints it
+    key_id: String,
+    /// Also when it is the person's only key
+    #[arg(long)]
+    allow_last: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum UsersCommand {
+    /// Everybody, by e-mail address
+    List(Files),
+    /// One person with their keys
+    Show(Person),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Every signing key with its state
+    Show(Files),
+    /// Rotate at the first moment at which every verifier knows the next key
+    Rotate(Files),
+    /// Withdraw a signing key for ever: its tokens and sessions end
+    Revoke(RevokeArgs),
+    /// Take the clock's word over the dates of the keys, after a clock that was far ahead was put right
+    AcceptClock(Files),
+}
+
+#[derive(Debug, Args)]
+struct RevokeArgs {
+    /// The key's id, as `keys show` prints it
+    kid: Kid,
+    /// Let the next key sign at once, although verifiers that cached the key set do not know it yet
+    #[arg(long)]
+    now: bool,
+    #[command(flatten)]
+    files: Files,
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&*failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let output = cli.output;
+    match cli.command {
+        Command::Reference => Ok(write!(std::io::stdout(), "{}", reference::markdown())?),
+        Command::Check(manifest) => print(output, &check::check(&manifest)?),
+        Command::Serve(args) => runtime()?.block_on(serve::serve(&args)),
+        Command::Init(files) => print(output, &runtime()?.block_on(init::init(&files))?),
+        command => runtime()?.block_on(manage::manage(command, output)),
+    }
+}
+
+/// Two threads: signing takes tens of microseconds, the store has its own, and each costs memory.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).max_blocking_threads(8).enable_all().build()
+}
+
+fn print(output: Output, answer: &(impl Serialize + std::fmt::Display)) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match output {
+        Output::Text => write!(out, "{answer}")?,
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut out, answer)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// One sentence, then its causes, one a line. There is nowhere to report to when standard error is closed.
+fn report(failure: &(dyn Error + 'static)) {
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "vouch-issuer: {failure}");
+    for cause in std::iter::successors(failure.source(), |&cause| cause.source()) {
+        let _ = writeln!(err, "  because: {cause}");
+    }
+}
+
+fn start_log(cli: &Cli) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log);
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match cli.log_format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// An address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address; the form is 0.0.0.0:8443 or [::]:8443"))
+}

@@ -1,0 +1,173 @@
+//! `serve`: puts the issuer together, runs it, and ends it.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use clap::Args;
+use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use vouch_crds::duration::Duration;
+
+use super::{Failure, Files, address, env, open};
+use crate::{
+    admin::declared::apply_declared,
+    audit::Audit,
+    clock::{Clock, SystemClock},
+    config::Config,
+    database::Database,
+    http::{
+        server::{Server, ServerOptions},
+        tls::TlsFiles,
+    },
+    identity::secrets::Secrets,
+    keys::{KeyService, maintain},
+    metrics::{MeteredStore, Metrics},
+    reload::reload,
+    state::{Issuer, Parts, SharedIssuer},
+    store::{Store, sqlite::SqliteStore},
+};
+
+/// How often callers with a full budget are forgotten.
+const SWEEP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    files: Files,
+    /// The public listener; port 0 takes any free one
+    #[arg(long, env = env::LISTEN, default_value = "0.0.0.0:8443", value_parser = address, value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// The private listener: /livez, /readyz and /metrics, over plain HTTP
+    #[arg(long, env = env::PRIVATE_LISTEN, default_value = "127.0.0.1:9090", value_parser = address, value_name = "ADDRESS")]
+    private_listen: SocketAddr,
+    /// The certificate chain in PEM; read again when it changes. Without it a proxy in front terminates TLS
+    #[arg(long, env = env::TLS_CERT, requires = "tls_key", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate in PEM; read again when it changes
+    #[arg(long, env = env::TLS_KEY, requires = "tls_cert", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Write the actual addresses to this file as JSON, once both listeners accept
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// How long to go on accepting connections after readiness turned false, until load balancers have noticed
+    #[arg(long, value_name = "DURATION")]
+    drain_delay: Option<Duration>,
+    /// How long requests in flight may take after that
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    drain_timeout: Duration,
+}
+
+impl ServeArgs {
+    fn options(&self) -> ServerOptions {
+        let files = self.tls_cert.clone().zip(self.tls_key.clone());
+        ServerOptions {
+            listen: self.listen,
+            private_listen: self.private_listen,
+            tls: files.map(|(certificate, key)| TlsFiles { certificate, key }),
+            drain_delay: self.drain_delay.map_or(std::time::Duration::ZERO, Into::into),
+            drain_timeout: self.drain_timeout.into(),
+        }
+    }
+}
+
+/// The addresses that were really taken.
+#[derive(Debug, Serialize)]
+struct Ready {
+    public: SocketAddr,
+    private: SocketAddr,
+}
+
+/// The ready file cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the ready file {} cannot be written", path.display())]
+struct ReadyFileError {
+    path: PathBuf,
+    #[source]
+    source: std::io::Error,
+}
+
+/// Runs the issuer until it is told to stop.
+pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    let signals = Signals::listen()?;
+    let (config, database) = open::open(&args.files)?;
+    let issuer = assemble(config, database).await?;
+    let server = Server::start(SharedIssuer::clone(&issuer), args.options()).await?;
+    let background =
+        [tokio::spawn(maintain(SharedIssuer::clone(&issuer))), tokio::spawn(sweep(SharedIssuer::clone(&issuer)))];
+    announce(args, &server)?;
+    signals.follow(&issuer, &args.files.manifest.config).await;
+    tracing::info!("draining");
+    tokio::select! {
+        () = server.drain() => {}
+        () = Signals::again() => tracing::warn!("told to stop twice: requests in flight are cut off"),
+    }
+    background.iter().for_each(tokio::task::JoinHandle::abort);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn assemble(config: Config, database: Database) -> Result<SharedIssuer, Failure> {
+    let clock = Arc::new(SystemClock);
+    let secrets = Secrets::load(&database).await?;
+    let keys = KeyService::load(Arc::new(database.clone()), config.key_policy.clone(), clock.now()).await?;
+    let metrics = Metrics::new();
+    let audit = Audit::stdout().counting(metrics.events());
+    let store: Arc<dyn Store> = Arc::new(MeteredStore::new(SqliteStore::new(database), metrics.store_meter()));
+    apply_declared(&*store, &audit, &config.users, clock.now()).await?;
+    Ok(Arc::new(Issuer::new(Parts { clock, config, keys, store, secrets, audit, metrics })))
+}
+
+fn announce(args: &ServeArgs, server: &Server) -> Result<(), Failure> {
+    let ready = Ready { public: server.public_address(), private: server.private_address() };
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{} (public) and http://{} (private)", ready.public, ready.private);
+    let Some(path) = &args.ready_file else { return Ok(()) };
+    // Renamed into place, so that whoever waits for the file never reads half of it.
+    let draft = path.with_extension("draft");
+    let written = std::fs::write(&draft, serde_json::to_vec(&ready)?).and_then(|()| std::fs::rename(&draft, path));
+    written.map_err(|source| ReadyFileError { path: path.clone(), source })?;
+    Ok(())
+}
+
+async fn sweep(issuer: SharedIssuer) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        issuer.limits.sweep();
+    }
+}
+
+/// What the operating system tells the process.
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            reload: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Reloads whenever it is told to, and returns when it is told to stop.
+    async fn follow(mut self, issuer: &SharedIssuer, manifest: &std::path::Path) {
+        loop {
+            tokio::select! {
+                _ = self.reload.recv() => reload(issuer, manifest).await,
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
+        }
+    }
+
+    async fn again() {
+        if let Ok(mut signals) = Self::listen() {
+            tokio::select! {
+                _ = signals.terminate.recv() => {}
+                _ = signals.interrupt.recv() => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The two listeners, and how they stop: readiness first, then no new connection, then the requests in flight.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use axum::Router;
+use axum_server::{Handle, tls_rustls::RustlsAcceptor};
+use tokio::task::JoinHandle;
+
+use super::{
+    private::private,
+    router::public,
+    tls::{Certificate, TlsError, TlsFiles},
+};
+use crate::state::SharedIssuer;
+
+/// Time for a client to send the head of a request. Slow heads are the cheapest way to hold a connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests on one HTTP/2 connection at the same time; an agent and its helpers need a few.
+const STREAMS_PER_CONNECTION: u32 = 64;
+/// How long the private listener outlives the public one at most.
+const PRIVATE_GRACE: Duration = Duration::from_secs(1);
+
+/// Where to listen and how to stop.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// The public listener. Port 0: any free one.
+    pub listen: SocketAddr,
+    /// The private listener. Port 0: any free one.
+    pub private_listen: SocketAddr,
+    /// Absent: plain HTTP, for a proxy that terminates TLS.
+    pub tls: Option<TlsFiles>,
+    /// How long to go on accepting after readiness turned false, until load balancers have noticed.
+    pub drain_delay: Duration,
+    /// How long requests in flight may take after that.
+    pub drain_timeout: Duration,
+}
+
+/// Why the issuer does not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address is taken, not ours, or needs privileges.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// No certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+struct Listener {
+    address: SocketAddr,
+    handle: Handle<SocketAddr>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+/// Two listeners that accept.
+pub struct Server {
+    issuer: SharedIssuer,
+    public: Listener,
+    private: Listener,
+    certificate: Option<JoinHandle<()>>,
+    drain_delay: Duration,
+    drain_timeout: Duration,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("public", &self.public.address)
+            .field("private", &self.private.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Listens. When it returns, both addresses take connections.
+    ///
+    /// # Errors
+    /// When an address cannot be had or the certificate cannot be used; nothing listens then.
+    pub async fn start(issuer: SharedIssuer, options: ServerOptions) -> Result<Self, ServerError> {
+        let certificate = match options.tls {
+            Some(files) => Some(Certificate::load(files).await?),
+            None => None,
+        };
+        let public_socket = bind(options.listen)?;
+        let private_socket = bind(options.private_listen)?;
+        let router = public(SharedIssuer::clone(&issuer));
+        let public = Listener::start(public_socket, router, certificate.as_ref(), options.listen)?;
+        let router = private(SharedIssuer::clone(&issuer));
+        let private = Listener::start(private_socket, router, None, options.private_listen)?;
+        let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow(SharedIssuer::clone(&issuer))));
+        let (drain_delay, drain_timeout) = (options.drain_delay, options.drain_timeout);
+        Ok(Self { issuer, public, private, certificate, drain_delay, drain_timeout })
+    }
+
+    /// Where the public listener really is.
+    #[must_use]
+    pub fn public_address(&self) -> SocketAddr {
+        self.public.address
+    }
+
+    /// Where the private listener really is.
+    #[must_use]
+    pub fn private_address(&self) -> SocketAddr {
+        self.private.address
+    }
+
+    /// Stops: readiness turns false, new connections are refused, requests in flight end within the timeout. The
+    /// private listener goes last, so that the whole of it can be watched.
+    pub async fn drain(self) {
+        self.issuer.lifecycle.begin_draining();
+        tokio::time::sleep(self.drain_delay).await;
+        self.public.stop(self.drain_timeout).await;
+        self.private.stop(PRIVATE_GRACE).await;
+        if let Some(task) = self.certificate {
+            task.abort();
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).map_err(|source| ServerError::Bind { address, source })
+}
+
+impl Listener {
+    fn start(
+        socket: TcpListener,
+        router: Router,
+        certificate: Option<&Certificate>,
+        wanted: SocketAddr,
+    ) -> Result<Self, ServerError> {
+        let failed = |source| ServerError::Bind { address: wanted, source };
+        let address = socket.local_addr().map_err(failed)?;
+        let handle = Handle::new();
+        let mut server =
+            axum_server::from_tcp(socket).map_err(failed)?.handle(handle.clone()).first_request_timeout(HEAD_TIMEOUT);
+        server.http_builder().http1().header_read_timeout(HEAD_TIMEOUT);
+        server.http_builder().http2().max_concurrent_streams(STREAMS_PER_CONNECTION);
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let task = match certificate {
+            Some(certificate) => {
+                tokio::spawn(server.acceptor(RustlsAcceptor::new(certificate.serving())).serve(service))
+            }
+            None => tokio::spawn(server.serve(service)),
+        };
+        Ok(Self { address, handle, task })
+    }
+
+    async fn stop(self, within: Duration) {
+        self.handle.graceful_shutdown(Some(within));
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, address = %self.address, "listener failed"),
+            Err(error) => tracing::error!(%error, address = %self.address, "listener failed"),
+        }
+    }
+}

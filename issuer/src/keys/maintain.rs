@@ -1,0 +1,86 @@
+//! The rotation loop.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use vouch_keyring::{Change, ChangeKind};
+
+use super::{KeyService, describe};
+use crate::{
+    audit::{Action, Event},
+    state::SharedIssuer,
+};
+
+/// The longest sleep: the clock may be put right meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Between two tries on a store that fails.
+const RETRY: Duration = Duration::from_secs(5);
+/// Between two readings, however often the store changes.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// Follows the store and rotates when it is time, until the process ends.
+pub async fn maintain(issuer: SharedIssuer) {
+    let mut changes = issuer.keys.changes();
+    let mut reported = None;
+    loop {
+        changes.mark_unchanged();
+        let now = issuer.clock.now();
+        let sleep = match issuer.keys.refresh(now).await {
+            Ok(changes) => {
+                if reported.take().is_some() {
+                    tracing::info!("the signing keys can be read again");
+                }
+                changes.iter().for_each(|change| report(&issuer, change));
+                until_next(&issuer.keys, now)
+            }
+            Err(fault) => {
+                let fault = describe(&fault);
+                if reported.as_ref() != Some(&fault) {
+                    tracing::error!(fault, "the last good signing keys stay in use");
+                    reported = Some(fault);
+                }
+                RETRY
+            }
+        };
+        tokio::time::sleep(BREATH).await;
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            changed = changes.changed() => if changed.is_err() { tokio::time::sleep(sleep).await },
+            () = issuer.keys.policy_changed.notified() => {}
+        }
+    }
+}
+
+fn until_next(keys: &KeyService, now: Timestamp) -> Duration {
+    let next = keys.snapshot().next_transition.map(|at| at.duration_since(now));
+    let next = next.and_then(|wait| Duration::try_from(wait).ok());
+    next.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
+}
+
+fn report(issuer: &SharedIssuer, change: &Change) {
+    issuer.audit.record(issuer.clock.now(), &event(change));
+    tracing::info!(kid = %change.kid, change = describe_kind(change.kind), "signing key");
+}
+
+/// The audit line of a change.
+#[must_use]
+pub fn event(change: &Change) -> Event {
+    Event {
+        kid: Some(change.kid.to_string()),
+        detail: Some(describe_kind(change.kind).to_owned()),
+        ..Event::new(Action::SigningKey)
+    }
+}
+
+const fn describe_kind(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Published => "published",
+        ChangeKind::Activated => "activated",
+        ChangeKind::ActivatedEarly => "activated before its lead time was over",
+        ChangeKind::Retired => "retired",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Revoked => "revoked",
+        ChangeKind::RotationRequested => "to be replaced as soon as the next key may sign",
+        ChangeKind::TokenLifetimeRaised => "may sign longer-lived tokens",
+    }
+}
