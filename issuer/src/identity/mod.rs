@@ -6,3 +6,4 @@ pub mod dpop;
 pub mod invite;
 pub mod seal;
 pub mod secrets;
+pub mod webauthn;
