@@ -1,5 +1,0 @@
-//! The program `vouch-issuer`.
-
-fn main() -> std::process::ExitCode {
-    vouch_issuer::command::main()
-}
