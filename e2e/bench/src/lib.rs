@@ -1,1 +1,75 @@
 //! Benchmarks against limits and peers, as ratios of one run.
+//!
+//! A figure in microseconds says something about one machine. A ratio of two things measured side by side, by CPU
+//! time, says something about the product: only ratios have targets here. Each row of the table is a file in `rows`.
+
+pub mod compare;
+pub mod measure;
+pub mod report;
+pub mod rows;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use crate::{
+    measure::MeasureError,
+    report::{Report, Target},
+};
+
+/// One line of the table.
+pub struct Row {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What is compared with what.
+    pub what: &'static str,
+    /// What the ratio has to be.
+    pub target: Target,
+    /// Measures the ratio.
+    pub measure: fn() -> Result<compare::Ratio, BenchError>,
+}
+
+/// Why a row has no ratio.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// Something the row needs is not there. The row is reported as not measured.
+    #[error("{0}")]
+    Missing(String),
+    /// A measurement failed.
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+    /// The thing to measure failed.
+    #[error("{what} failed: {reason}")]
+    Subject {
+        /// Which thing.
+        what: &'static str,
+        /// How.
+        reason: String,
+    },
+}
+
+/// Measures the rows of these names, or all of them, and writes the table. The exit code is 0 when every target is
+/// met, 1 when one is missed or could not be measured, 2 when a name is unknown.
+pub fn run(names: &[String], output: &mut dyn Write, errors: &mut dyn Write) -> ExitCode {
+    match write_table(names, output, errors) {
+        Ok(code) => code,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn write_table(names: &[String], output: &mut dyn Write, errors: &mut dyn Write) -> io::Result<ExitCode> {
+    let rows = rows::all();
+    if let Some(unknown) = names.iter().find(|name| !rows.iter().any(|row| row.name == name.as_str())) {
+        let known: Vec<_> = rows.iter().map(|row| row.name).collect();
+        writeln!(errors, "there is no row {unknown:?}; the rows are: {}", known.join(", "))?;
+        return Ok(ExitCode::from(2));
+    }
+    if cfg!(debug_assertions) {
+        writeln!(errors, "this is a debug build: its ratios mean nothing; build with --release")?;
+    }
+    let chosen = rows.iter().filter(|row| names.is_empty() || names.iter().any(|name| name == row.name));
+    let reports: Vec<_> = chosen.map(Report::measure).collect();
+    report::write(&reports, output)?;
+    Ok(if reports.iter().all(Report::passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

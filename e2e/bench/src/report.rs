@@ -1,0 +1,142 @@
+//! The table.
+
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use crate::{BenchError, Row, compare::Ratio};
+
+/// What a ratio has to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+impl Target {
+    /// Whether the ratio meets it.
+    #[must_use]
+    pub fn met_by(self, ratio: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => ratio >= limit,
+            Self::AtMost(limit) => ratio <= limit,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(limit) => write!(f, "≥ {limit}"),
+            Self::AtMost(limit) => write!(f, "≤ {limit}"),
+        }
+    }
+}
+
+/// A row that was measured, or not.
+#[derive(Debug)]
+pub struct Report {
+    what: &'static str,
+    target: Target,
+    outcome: Result<Ratio, BenchError>,
+}
+
+impl Report {
+    /// Measures a row.
+    #[must_use]
+    pub fn measure(row: &Row) -> Self {
+        Self { what: row.what, target: row.target, outcome: (row.measure)() }
+    }
+
+    /// Whether the target was met. A row that could not be measured has not.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(|ratio| self.target.met_by(ratio.median))
+    }
+
+    fn cells(&self) -> [String; 4] {
+        let (measured, verdict) = match &self.outcome {
+            Ok(ratio) => (
+                format!("{:.2} ({:.2} to {:.2})", ratio.median, ratio.lowest, ratio.highest),
+                if self.passed() { "met".to_owned() } else { "MISSED".to_owned() },
+            ),
+            Err(error) => ("–".to_owned(), format!("NOT MEASURED: {}", with_causes(error))),
+        };
+        [self.what.to_owned(), self.target.to_string(), measured, verdict]
+    }
+}
+
+fn with_causes(error: &BenchError) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Writes the table, in Markdown.
+///
+/// # Errors
+/// When the output takes no more.
+pub fn write(reports: &[Report], output: &mut dyn Write) -> io::Result<()> {
+    let head = ["what", "target", "measured ratio (lowest to highest)", "verdict"].map(str::to_owned);
+    let rows: Vec<_> = reports.iter().map(Report::cells).collect();
+    let widths = std::array::from_fn(|column| {
+        let cells = std::iter::once(&head).chain(&rows).filter_map(|cells| cells.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    });
+    write_row(&head, &widths, output)?;
+    write_row(&widths.map(|width| "-".repeat(width)), &widths, output)?;
+    rows.iter().try_for_each(|cells| write_row(cells, &widths, output))
+}
+
+fn write_row(cells: &[String; 4], widths: &[usize; 4], output: &mut dyn Write) -> io::Result<()> {
+    for (cell, width) in cells.iter().zip(widths) {
+        write!(output, "| {cell:width$} ")?;
+    }
+    writeln!(output, "|")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn report(target: Target, outcome: Result<f64, BenchError>) -> Report {
+        let outcome = outcome.map(|median| Ratio { median, lowest: median - 0.1, highest: median + 0.1 });
+        Report { what: "mint / sign", target, outcome }
+    }
+
+    fn table(reports: &[Report]) -> String {
+        let mut output = Vec::new();
+        write(reports, &mut output).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    #[test]
+    fn a_limit_itself_is_within_it() {
+        assert!(Target::AtLeast(0.85).met_by(0.85) && !Target::AtLeast(0.85).met_by(0.849));
+        assert!(Target::AtMost(2.5).met_by(2.5) && !Target::AtMost(2.5).met_by(2.51));
+    }
+
+    #[test]
+    fn the_table_says_what_was_met_and_what_was_missed() {
+        let reports = [report(Target::AtLeast(0.85), Ok(0.9)), report(Target::AtMost(2.5), Ok(3.0))];
+        assert_eq!(
+            table(&reports),
+            "| what        | target | measured ratio (lowest to highest) | verdict |\n\
+             | ----------- | ------ | ---------------------------------- | ------- |\n\
+             | mint / sign | ≥ 0.85 | 0.90 (0.80 to 1.00)                | met     |\n\
+             | mint / sign | ≤ 2.5  | 3.00 (2.90 to 3.10)                | MISSED  |\n"
+        );
+        assert!(reports.first().unwrap().passed() && !reports.last().unwrap().passed());
+    }
+
+    #[test]
+    fn a_row_that_was_not_measured_has_not_passed() {
+        let missing = report(Target::AtMost(2.5), Err(BenchError::Missing("there is no vouch binary".to_owned())));
+        assert!(!missing.passed());
+        assert!(table(&[missing]).contains("NOT MEASURED: there is no vouch binary"));
+    }
+}
