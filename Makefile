@@ -26,7 +26,7 @@ CARGO_DENY := 0.20.2
 # To compile the workspace; to compile the virtual key's firmware; to run the end-to-end tests.
 PACKAGES_TO_BUILD := gcc libc6-dev libudev-dev make pkg-config
 PACKAGES_FOR_VIRTUAL_KEY := clang
-PACKAGES_TO_TEST := strace util-linux
+PACKAGES_TO_TEST := faketime strace util-linux
 
 .PHONY: help
 help: ## List the targets.

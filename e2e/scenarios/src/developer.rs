@@ -59,6 +59,16 @@ impl Developer {
         &self.home
     }
 
+    /// Takes over what another machine of this person knows about the issuer.
+    ///
+    /// # Panics
+    /// When nobody enrolled there.
+    pub fn copy_configuration_of(&self, other: &Self) {
+        let file = ".config/vouch/config.toml";
+        fs::create_dir_all(self.home.join(".config/vouch")).unwrap();
+        fs::copy(other.home.join(file), self.home.join(file)).unwrap();
+    }
+
     /// Plugs a key into this machine.
     pub fn insert(&mut self, key: &VirtualKey) {
         self.sockets.push(key.socket());
@@ -137,7 +147,19 @@ impl Developer {
     /// # Panics
     /// When it does not go as it should.
     pub fn login(&self) -> Finished {
-        let mut terminal = self.vouch_at_terminal(&["login"]);
+        self.sign_in(&["login"])
+    }
+
+    /// Signs in again although the session has not ended.
+    ///
+    /// # Panics
+    /// When it does not go as it should.
+    pub fn login_again(&self) -> Finished {
+        self.sign_in(&["login", "--force"])
+    }
+
+    fn sign_in(&self, arguments: &[&str]) -> Finished {
+        let mut terminal = self.vouch_at_terminal(arguments);
         terminal.expect("PIN");
         terminal.type_line(PIN);
         terminal.expect("Signed in as");
@@ -157,6 +179,13 @@ impl Developer {
     pub fn aws(&self, arguments: &[&str]) -> Ran {
         let mut command = self.command(binaries::aws_clients().join("aws"));
         Ran::to_the_end(format!("aws {}", arguments.join(" ")), command.args(arguments))
+    }
+
+    /// Runs an application with aws-sdk-rust; it prints who it is.
+    #[must_use]
+    pub fn aws_sdk_rust(&self, profile: &str) -> Ran {
+        let mut command = self.command(binaries::path("sdk-client"));
+        Ran::to_the_end("sdk-client".to_owned(), command.env("AWS_PROFILE", profile))
     }
 
     /// Makes one call with boto3 under a profile.

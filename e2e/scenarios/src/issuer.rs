@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    binaries,
+    binaries, clock,
     manifest::Manifest,
     pki::KeyPairFiles,
     process::{Process, Ran, signal, tied},
@@ -150,7 +150,18 @@ impl Issuer {
     /// Runs an administrator's command.
     #[must_use]
     pub fn admin(&self, arguments: &[&str]) -> Ran {
+        self.run(tied(binaries::path("vouch-issuer")), arguments)
+    }
+
+    /// Runs an administrator's command at another time, such as `-1h`.
+    #[must_use]
+    pub fn admin_at(&self, offset: &str, arguments: &[&str]) -> Ran {
         let mut command = tied(binaries::path("vouch-issuer"));
+        clock::shift(&mut command, offset);
+        self.run(command, arguments)
+    }
+
+    fn run(&self, mut command: Command, arguments: &[&str]) -> Ran {
         let (subcommands, rest) = arguments.split_at(arguments.iter().take_while(|a| !a.starts_with('-')).count());
         self.say_where(command.args(subcommands));
         command.args(rest);

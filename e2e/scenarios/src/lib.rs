@@ -12,6 +12,7 @@
 )]
 
 pub mod binaries;
+pub mod clock;
 pub mod cloud;
 pub mod demo;
 pub mod developer;

@@ -85,6 +85,11 @@ impl VirtualKey {
         self.expect("ready");
     }
 
+    /// How it behaves from the next [`VirtualKey::insert`] on.
+    pub fn behave(&mut self, options: KeyOptions) {
+        self.options = options;
+    }
+
     /// Pulls it out.
     pub fn pull_out(&mut self) {
         self.running = None;

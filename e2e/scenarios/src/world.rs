@@ -159,6 +159,13 @@ impl World {
     }
 }
 
+impl World {
+    /// Starts the issuer again after it was stopped or killed.
+    pub fn restart_issuer(&mut self) {
+        self.start_issuer();
+    }
+}
+
 impl Deref for World {
     type Target = Prepared;
 

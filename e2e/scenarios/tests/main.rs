@@ -1,4 +1,21 @@
 //! The scenarios, one file each, named as a sentence.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod a_cache_hit_opens_no_network_socket;
+mod a_direct_role_works_with_every_real_client;
+mod a_disabled_person_is_out_within_a_second;
+mod a_key_whose_maker_is_unknown_is_not_enrolled;
+mod a_person_without_a_session_is_told_to_sign_in;
+mod a_role_that_is_not_allowed_is_refused_before_aws_is_asked;
+mod a_wrong_pin_costs_a_try_and_says_so;
+mod an_address_that_aws_cannot_carry_is_refused_at_the_invite;
+mod an_interrupted_login_leaves_the_key_free;
+mod an_invite_works_once_and_in_its_time;
+mod aws_refusals_name_the_step_and_the_missing_permission;
+mod fifty_parallel_helpers_cause_one_chain;
+mod killing_the_agent_costs_one_tap_and_nothing_else;
+mod killing_the_issuer_leaves_no_half_enrolled_key;
+mod logging_out_everywhere_reaches_other_machines_within_a_second;
+mod no_usable_key_is_explained;
 mod one_tap_gives_aws_credentials_in_two_accounts;
+mod setup_leaves_every_other_byte_of_the_aws_configuration_alone;

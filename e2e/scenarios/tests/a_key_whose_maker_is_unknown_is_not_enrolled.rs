@@ -1,0 +1,24 @@
+//! Policy YubiKey: the key must prove its maker, and nothing stays on a key that cannot.
+
+use vouch_scenarios::{World, developer::PIN, manifest::ISSUER_URL, virtual_key::KeyOptions};
+
+#[test]
+fn a_key_whose_maker_is_unknown_is_not_enrolled() {
+    let world = World::start();
+    let invite = world.issuer.invite("alice@example.com");
+    let unattested = world.key_with("unattested", KeyOptions { unattested: true, ..KeyOptions::default() });
+    let mut alice = world.developer("alice");
+    alice.insert(&unattested);
+
+    let mut terminal = alice.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
+    terminal.expect("not accepted");
+    let refused = terminal.finish();
+    assert_eq!(refused.status.code(), Some(5), "{refused}");
+    assert!(!refused.text.contains(PIN));
+
+    alice.pull_out_keys();
+    let key = world.key("proper");
+    alice.insert(&key);
+    alice.enroll(&invite);
+    alice.login();
+}

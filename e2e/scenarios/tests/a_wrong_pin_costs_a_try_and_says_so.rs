@@ -1,0 +1,34 @@
+//! PIN errors, in the order in which a person meets them.
+
+use vouch_scenarios::{World, developer::PIN};
+
+#[test]
+fn a_wrong_pin_costs_a_try_and_says_so() {
+    let world = World::start();
+    let mut key = world.key("key");
+    let mut alice = world.developer("alice");
+    alice.insert(&key);
+    alice.enroll(&world.issuer.invite("alice@example.com"));
+
+    let mut login = alice.vouch_at_terminal(&["login"]);
+    login.expect("8 tries left");
+    login.type_line("000000");
+    login.expect("7 tries left");
+    login.type_line("111111");
+    login.expect("6 tries left");
+    login.type_line(PIN);
+    login.expect("Signed in as alice@example.com");
+    let _ = login.finish().succeeded();
+
+    let mut blocked = alice.vouch_at_terminal(&["login", "--force"]);
+    for wrong in ["000000", "111111", "222222"] {
+        blocked.expect("tries left");
+        blocked.type_line(wrong);
+    }
+    let blocked = blocked.finish().failed(3, "reinsert");
+    assert!(!blocked.text.contains("222222"), "a PIN is never shown: {blocked}");
+
+    key.pull_out();
+    key.insert();
+    alice.login_again();
+}

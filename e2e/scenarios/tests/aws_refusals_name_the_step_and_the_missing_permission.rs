@@ -1,0 +1,78 @@
+//! Each hop of the chain needs three actions on both sides; whichever AWS misses is said in words.
+
+use serde_json::{Value, json};
+use vouch_scenarios::{
+    World,
+    cloud::Call,
+    guide::{self, DEVELOPMENT, HUB, access_role},
+};
+
+const ALL: [&str; 3] = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"];
+
+fn without(action: &str) -> Vec<&'static str> {
+    ALL.into_iter().filter(|one| *one != action).collect()
+}
+
+fn hub_may(actions: &[&str]) -> Call {
+    let document = json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": access_role("*")}],
+    });
+    let parameters =
+        json!({"RoleName": "VouchAccess", "PolicyName": "AssumeSpokes", "PolicyDocument": document.to_string()});
+    Call::new(HUB, "iam", "put_role_policy", parameters)
+}
+
+fn trust(account: &str, document: &Value) -> Call {
+    let parameters = json!({"RoleName": "VouchAccess", "PolicyDocument": document.to_string()});
+    Call::new(account, "iam", "update_assume_role_policy", parameters)
+}
+
+fn federated_trust_without(action: &str) -> Value {
+    let mut document = guide::federated_trust(HUB);
+    let actions = document["Statement"][0]["Action"].as_array_mut().unwrap();
+    actions.retain(|one| one != action);
+    document
+}
+
+#[test]
+fn aws_refusals_name_the_step_and_the_missing_permission() {
+    let world = World::start_with(|manifest| manifest.govern(HUB, &[DEVELOPMENT]));
+    world.cloud.prepare(&guide::hub_and_spokes(&[DEVELOPMENT]));
+    let (alice, _key) = world.signed_in("alice");
+    let spoke = access_role(DEVELOPMENT);
+    let ask = || alice.vouch(&["credential", "aws", "--role", &spoke]);
+
+    for action in ["sts:TagSession", "sts:SetSourceIdentity"] {
+        world.cloud.prepare(&[trust(HUB, &federated_trust_without(action))]);
+        let first = ask().failed(5, action);
+        assert!(first.stderr.contains(HUB), "the hub is named: {first}");
+        world.cloud.prepare(&[trust(HUB, &guide::federated_trust(HUB))]);
+
+        world.cloud.prepare(&[hub_may(&without(action))]);
+        let hub = ask().failed(5, action);
+        assert!(hub.stderr.contains(DEVELOPMENT), "the spoke is named: {hub}");
+        world.cloud.prepare(&[hub_may(&ALL)]);
+
+        world.cloud.prepare(&[trust(DEVELOPMENT, &guide::spoke_trust_with(&without(action)))]);
+        let spoke = ask().failed(5, action);
+        assert!(spoke.stderr.contains(DEVELOPMENT), "the spoke is named: {spoke}");
+        world.cloud.prepare(&[trust(DEVELOPMENT, &guide::spoke_trust())]);
+    }
+    let credentials = ask().succeeded().json();
+    assert_eq!(credentials["Version"], 1, "a refusal is not remembered");
+}
+
+#[test]
+fn an_audience_without_its_scheme_is_recognised_as_the_guides_mistake() {
+    let world = World::start();
+    let mut calls = guide::direct_role(HUB);
+    let mut document = guide::federated_trust(HUB);
+    document["Statement"][0]["Condition"]["StringEquals"] = json!({"vouch.example.com:aud": "vouch.example.com"});
+    calls[1] = guide::create_role(HUB, "/", "VouchDeveloper", &document);
+    world.cloud.prepare(&calls);
+    let (alice, _key) = world.signed_in("alice");
+
+    let refused = alice.vouch(&["credential", "aws", "--role", &guide::developer_role(HUB)]);
+    let _ = refused.failed(5, "sts:AssumeRoleWithWebIdentity");
+}
