@@ -1,10 +1,17 @@
 //! The HTTP surface.
 
+mod attempt;
+pub mod authenticate;
+pub mod body;
 pub mod context;
 pub mod discovery;
+pub mod enroll;
 pub mod error;
+pub mod keys;
 pub mod limits;
+pub mod oauth;
 mod observe;
 pub mod private;
 mod proxy;
+pub mod session;
 pub mod tls;

@@ -1,6 +1,6 @@
 //! What is kept of a person.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vouch_iam::identity::EmailAddress;
@@ -51,6 +51,22 @@ pub struct UserRecord {
     pub used_challenges: Vec<UsedChallenge>,
 }
 
+impl UserRecord {
+    /// Ends every session that has begun. A session that begins afterwards is not touched, even when the clocks of the
+    /// replicas differ: every beginning is in the record as a key's `last_used_at`, and this moment is later than all.
+    pub fn end_sessions(&mut self, now: Timestamp) {
+        let begun = self.keys.iter().filter_map(|key| key.last_used_at).max();
+        let after = begun.and_then(|begun| begun.checked_add(SignedDuration::from_nanos(1)).ok());
+        self.sessions_valid_from = self.sessions_valid_from.max(now).max(after.unwrap_or(now));
+    }
+
+    /// The key with this id.
+    #[must_use]
+    pub fn key(&self, id: &str) -> Option<&EnrolledKey> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+}
+
 /// A key of a person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +83,7 @@ pub struct EnrolledKey {
     pub attested: bool,
     /// When it was enrolled.
     pub created_at: Timestamp,
-    /// The last assertion.
+    /// The last assertion: when the last session with it began.
     pub last_used_at: Option<Timestamp>,
     /// Public key, counter and flags, as webauthn-rs keeps them.
     pub passkey: Passkey,

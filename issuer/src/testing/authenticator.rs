@@ -26,8 +26,8 @@ pub(crate) const AAGUID: Uuid = Uuid::from_u128(0x2fc0_579f_8113_47ea_b116_bb5a_
 
 /// Makes keys with an attestation certificate.
 pub(crate) struct Maker {
-    /// Its root, PEM.
-    pub(crate) root: String,
+    /// Its root, DER.
+    pub(crate) root: Vec<u8>,
     /// The model its certificate states.
     pub(crate) aaguid: Uuid,
     leaf: Vec<u8>,
@@ -63,7 +63,7 @@ impl Maker {
         params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 45724, 1, 1, 4], octets));
         let leaf = params.signed_by(&leaf_key, &issuer).unwrap();
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &leaf_key.serialize_der()).unwrap();
-        Self { root: root.pem(), aaguid, leaf: leaf.der().to_vec(), key }
+        Self { root: root.der().to_vec(), aaguid, leaf: leaf.der().to_vec(), key }
     }
 }
 
@@ -134,7 +134,7 @@ impl SecurityKey {
         self.user_handle = Some(options.user.id.clone());
         let client_data = self.client_data("webauthn.create", &options.challenge);
         let auth_data = self.auth_data(&options.rp.id, Some(()));
-        let (format, statement) = self.statement(&options.rp.id, &auth_data, &digest(&SHA256, &client_data).as_ref().to_vec());
+        let (format, statement) = self.statement(&options.rp.id, &auth_data, digest(&SHA256, &client_data).as_ref());
         let object = cbor(&map([
             (text("fmt"), text(format)),
             (text("attStmt"), statement),

@@ -3,9 +3,9 @@
 //! It turns answers of security keys into verified facts and knows nothing of people, stores or HTTP. User verification
 //! is required in every ceremony; there is no way to ask for less.
 
+mod acceptance;
+mod anchors;
 mod fault;
-mod policy;
-mod roots;
 
 use std::time::Duration;
 
@@ -21,12 +21,15 @@ use webauthn_rs::{
 };
 use webauthn_rs_proto::{AttestationConveyancePreference, AttestationFormat, ResidentKeyRequirement};
 
+pub use acceptance::{Acceptance, Accepted};
+pub use anchors::{TrustAnchors, UnreadableAnchor};
 pub use fault::KeyFault;
-pub use policy::{Accepted, AuthenticatorPolicy, Trust};
-pub use roots::{AttestationRoots, RootsError};
 pub use webauthn_rs::prelude::DiscoverableAuthentication;
 
-use crate::store::record::{CredentialId, UserRecord};
+use crate::{
+    config::url::IssuerUrl,
+    store::record::{CredentialId, UserRecord},
+};
 
 /// How long a person has for a ceremony: PIN, touch, and finding the key.
 pub const CEREMONY_LIFETIME: Duration = Duration::from_secs(300);
@@ -37,12 +40,12 @@ pub struct RelyingParty {
     webauthn: Webauthn,
 }
 
-/// A credential that verified and that the policy accepts.
+/// A credential that verified and is accepted.
 #[derive(Debug, Clone)]
 pub struct AcceptedCredential {
     /// What later assertions are verified with.
     pub passkey: Passkey,
-    /// What the policy found out.
+    /// What was found out about the key.
     pub accepted: Accepted,
 }
 
@@ -51,10 +54,9 @@ impl RelyingParty {
     ///
     /// # Errors
     /// [`KeyFault::Internal`] when the issuer's host is not a domain name.
-    pub fn new(issuer: &Url, organization: &str) -> Result<Self, KeyFault> {
-        let id = issuer.domain().ok_or(KeyFault::Internal)?;
-        let origin = Url::parse(&issuer.origin().ascii_serialization()).map_err(|_| KeyFault::Internal)?;
-        let builder = WebauthnBuilder::new(id, &origin)?.rp_name(organization).timeout(CEREMONY_LIFETIME);
+    pub fn new(issuer: &IssuerUrl, organization: &str) -> Result<Self, KeyFault> {
+        let origin = Url::parse(issuer.origin()).map_err(|_| KeyFault::Internal)?;
+        let builder = WebauthnBuilder::new(issuer.host(), &origin)?.rp_name(organization).timeout(CEREMONY_LIFETIME);
         Ok(Self { webauthn: builder.build()? })
     }
 
@@ -95,7 +97,7 @@ impl RelyingParty {
     pub fn start_registration(
         &self,
         user: &UserRecord,
-        policy: &AuthenticatorPolicy,
+        acceptance: &Acceptance,
     ) -> Result<(CreationChallengeResponse, PasskeyRegistration), KeyFault> {
         let email = user.email.as_str();
         let exclude = user.keys.iter().map(|key| key.passkey.cred_id().clone()).collect();
@@ -106,7 +108,7 @@ impl RelyingParty {
             selection.resident_key = Some(ResidentKeyRequirement::Required);
             selection.require_resident_key = true;
         }
-        if policy.requires_attestation() {
+        if acceptance.requires_attestation() {
             request.attestation = Some(AttestationConveyancePreference::Direct);
             request.attestation_formats = Some(vec![AttestationFormat::Packed, AttestationFormat::Tpm]);
             let protection = request.extensions.as_mut().and_then(|extensions| extensions.cred_protect.as_mut());
@@ -117,20 +119,20 @@ impl RelyingParty {
         Ok((options, state))
     }
 
-    /// Verifies a new credential and judges it by the policy in force now.
+    /// Verifies a new credential and judges it by what is accepted now.
     ///
     /// # Errors
-    /// What is wrong with it, or why the policy refuses it.
+    /// What is wrong with it, or why it is not accepted.
     pub fn verify_registration(
         &self,
         credential: &RegisterPublicKeyCredential,
         state: &PasskeyRegistration,
-        policy: &AuthenticatorPolicy,
+        acceptance: &Acceptance,
     ) -> Result<AcceptedCredential, KeyFault> {
         check_client_data(&credential.response.client_data_json)?;
         let passkey = self.webauthn.finish_passkey_registration(credential, state)?;
         let credential = Credential::from(passkey);
-        let accepted = policy.judge(&credential)?;
+        let accepted = acceptance.judge(&credential)?;
         Ok(AcceptedCredential { passkey: Passkey::from(credential), accepted })
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use url::Url;
 use uuid::Uuid;
 use vouch_issuer_api::error::ErrorCode;
 use webauthn_rs::prelude::{Credential, Passkey};
 use webauthn_rs_proto::{AttestationConveyancePreference, ResidentKeyRequirement, UserVerificationPolicy};
 
 use super::{
-    AcceptedCredential, AttestationRoots, AuthenticatorPolicy, KeyFault, RelyingParty, RootsError, Trust, credential_id,
+    Acceptance, AcceptedCredential, KeyFault, RelyingParty, TrustAnchors, UnreadableAnchor, credential_id,
 };
 use crate::{
     store::conformance::{key, person},
@@ -17,25 +16,32 @@ use crate::{
 };
 
 fn relying_party() -> RelyingParty {
-    RelyingParty::new(&Url::parse(ISSUER).unwrap(), "Example").unwrap()
+    RelyingParty::new(&ISSUER.parse().unwrap(), "Example").unwrap()
 }
 
-fn policy(trust: Trust) -> AuthenticatorPolicy {
-    AuthenticatorPolicy { trust, roots: AttestationRoots::default(), allowed_aaguids: BTreeSet::new() }
+/// Any key.
+fn any() -> Acceptance {
+    Acceptance::new(None, Vec::new())
 }
 
-fn trusting(trust: Trust, maker: &Maker) -> AuthenticatorPolicy {
-    AuthenticatorPolicy { roots: AttestationRoots::from_pem(&maker.root).unwrap(), ..policy(trust) }
+/// Only YubiKeys.
+fn yubikey() -> Acceptance {
+    Acceptance::new(Some(TrustAnchors::yubico().clone()), Vec::new())
 }
 
-fn register(key: &mut SecurityKey, policy: &AuthenticatorPolicy) -> Result<AcceptedCredential, KeyFault> {
+/// Only keys of this maker, and of these models.
+fn made_by(maker: &Maker, models: &[Uuid]) -> Acceptance {
+    Acceptance::new(Some(TrustAnchors::from_der([maker.root.as_slice()]).unwrap()), models.to_vec())
+}
+
+fn register(key: &mut SecurityKey, acceptance: &Acceptance) -> Result<AcceptedCredential, KeyFault> {
     let party = relying_party();
-    let (options, state) = party.start_registration(&person("alice"), policy).unwrap();
-    party.verify_registration(&key.register(&options), &state, policy)
+    let (options, state) = party.start_registration(&person("alice"), acceptance).unwrap();
+    party.verify_registration(&key.register(&options), &state, acceptance)
 }
 
 fn enrolled(key: &mut SecurityKey) -> Passkey {
-    register(key, &policy(Trust::Any)).unwrap().passkey
+    register(key, &any()).unwrap().passkey
 }
 
 fn assert_with(key: &mut SecurityKey, passkey: &Passkey) -> Result<u32, KeyFault> {
@@ -49,7 +55,7 @@ fn asks_for_a_resident_verified_attested_and_protected_credential() {
     let mut alice = person("alice");
     alice.keys = vec![key("a2V5LW9uZQ")];
     let maker = Maker::new();
-    let (options, _) = relying_party().start_registration(&alice, &trusting(Trust::Attested, &maker)).unwrap();
+    let (options, _) = relying_party().start_registration(&alice, &made_by(&maker, &[])).unwrap();
     let request = options.public_key;
     assert_eq!(request.rp.id, "vouch.example.com");
     assert_eq!(request.rp.name, "Example");
@@ -80,16 +86,19 @@ fn asks_any_key_of_this_relying_party_for_a_verified_assertion() {
 #[test]
 fn accepts_an_attested_key_and_knows_its_model() {
     let maker = Maker::new();
-    let policy = trusting(Trust::Attested, &maker);
-    let accepted = register(&mut SecurityKey::new(Attestation::Packed(maker)), &policy).unwrap().accepted;
+    let acceptance = made_by(&maker, &[]);
+    let accepted = register(&mut SecurityKey::new(Attestation::Packed(maker)), &acceptance).unwrap().accepted;
     assert_eq!((accepted.aaguid, accepted.attested), (Some(AAGUID), true));
 }
 
 #[test]
-fn configured_roots_are_trusted_beside_those_of_yubico() {
-    let maker = Maker::new();
-    let policy = trusting(Trust::YubiKey, &maker);
-    assert!(register(&mut SecurityKey::new(Attestation::Packed(maker)), &policy).unwrap().accepted.attested);
+fn a_key_that_nobody_vouches_for_is_accepted_as_such_where_any_key_is() {
+    for (attestation, aaguid) in
+        [(Attestation::Nothing, None), (Attestation::Itself, None), (Attestation::Packed(Maker::new()), Some(AAGUID))]
+    {
+        let accepted = register(&mut SecurityKey::new(attestation), &any()).unwrap().accepted;
+        assert_eq!((accepted.aaguid, accepted.attested), (aaguid, false));
+    }
 }
 
 #[test]
@@ -99,7 +108,7 @@ fn refuses_an_unattested_key_when_attestation_is_required() {
         (Attestation::Itself, KeyFault::NotAttested),
         (Attestation::Packed(Maker::new()), KeyFault::UntrustedMaker),
     ] {
-        let outcome = register(&mut SecurityKey::new(attestation), &policy(Trust::YubiKey));
+        let outcome = register(&mut SecurityKey::new(attestation), &yubikey());
         assert_eq!(outcome.unwrap_err(), fault);
         assert_eq!(fault.code(), ErrorCode::KeyNotAccepted);
     }
@@ -108,68 +117,67 @@ fn refuses_an_unattested_key_when_attestation_is_required() {
 #[test]
 fn refuses_an_attestation_that_does_not_sign_the_user_verification() {
     let maker = Maker::new();
-    let policy = trusting(Trust::Attested, &maker);
+    let acceptance = made_by(&maker, &[]);
     let mut key = SecurityKey::new(Attestation::U2f(maker));
     key.aaguid = Uuid::nil();
-    assert_eq!(register(&mut key, &policy).unwrap_err(), KeyFault::NotAttested);
+    assert_eq!(register(&mut key, &acceptance).unwrap_err(), KeyFault::NotAttested);
+    assert!(!register(&mut key, &any()).unwrap().accepted.attested);
 }
 
 #[test]
-fn a_policy_without_roots_trusts_nobody() {
-    let outcome = register(&mut SecurityKey::new(Attestation::Packed(Maker::new())), &policy(Trust::Attested));
+fn without_anchors_nobody_is_trusted() {
+    let acceptance = Acceptance::new(Some(TrustAnchors::default()), Vec::new());
+    let outcome = register(&mut SecurityKey::new(Attestation::Packed(Maker::new())), &acceptance);
     assert_eq!(outcome.unwrap_err(), KeyFault::UntrustedMaker);
 }
 
 #[test]
 fn refuses_a_model_that_is_not_allowed() {
-    let allowed = BTreeSet::from([AAGUID]);
     for (model, refused) in [(AAGUID, false), (Uuid::from_u128(1), true)] {
-        for trust in [Trust::Attested, Trust::Any] {
-            let maker = Maker::of_model(model);
-            let policy = AuthenticatorPolicy { allowed_aaguids: allowed.clone(), ..trusting(trust, &maker) };
-            let outcome = register(&mut SecurityKey::new(Attestation::Packed(maker)), &policy);
-            assert_eq!(outcome.err(), refused.then_some(KeyFault::Model));
-        }
+        let maker = Maker::of_model(model);
+        let acceptance = made_by(&maker, &[Uuid::from_u128(2), AAGUID]);
+        let outcome = register(&mut SecurityKey::new(Attestation::Packed(maker)), &acceptance);
+        assert_eq!(outcome.err(), refused.then_some(KeyFault::Model));
     }
-    let policy = AuthenticatorPolicy { allowed_aaguids: allowed, ..policy(Trust::Any) };
-    assert_eq!(register(&mut SecurityKey::unattested(), &policy).unwrap_err(), KeyFault::Model);
+    let unproven = register(&mut SecurityKey::unattested(), &Acceptance::new(None, vec![AAGUID]));
+    assert_eq!(unproven.unwrap_err(), KeyFault::Model);
 }
 
 #[test]
 fn refuses_a_model_that_its_certificate_contradicts() {
     let maker = Maker::of_model(Uuid::from_u128(1));
-    let policy = AuthenticatorPolicy { allowed_aaguids: BTreeSet::from([AAGUID]), ..trusting(Trust::Attested, &maker) };
+    let acceptance = made_by(&maker, &[AAGUID]);
     let mut key = SecurityKey::new(Attestation::Packed(maker));
     key.aaguid = AAGUID;
-    assert_eq!(register(&mut key, &policy).unwrap_err(), KeyFault::Model);
+    assert_eq!(register(&mut key, &acceptance).unwrap_err(), KeyFault::Model);
 }
 
 #[test]
 fn refuses_a_dropped_or_lowered_credential_protection() {
-    for (trust, protection, refused) in [
-        (Trust::Attested, Some(3), false),
-        (Trust::Attested, Some(2), true),
-        (Trust::Attested, Some(1), true),
-        (Trust::Attested, None, true),
-        (Trust::Any, Some(1), true),
-        (Trust::Any, None, false),
+    for (attested, protection, refused) in [
+        (true, Some(3), false),
+        (true, Some(2), true),
+        (true, Some(1), true),
+        (true, None, true),
+        (false, Some(1), true),
+        (false, None, false),
     ] {
         let maker = Maker::new();
-        let policy = trusting(trust, &maker);
+        let acceptance = if attested { made_by(&maker, &[]) } else { any() };
         let mut key = SecurityKey::new(Attestation::Packed(maker));
         key.cred_protect = protection;
-        let outcome = register(&mut key, &policy);
-        assert_eq!(outcome.err(), refused.then_some(KeyFault::Unprotected), "{trust:?} {protection:?}");
+        let outcome = register(&mut key, &acceptance);
+        assert_eq!(outcome.err(), refused.then_some(KeyFault::Unprotected), "{attested} {protection:?}");
     }
 }
 
 #[test]
 fn refuses_a_credential_that_can_leave_its_hardware_when_attestation_is_required() {
     let maker = Maker::new();
-    let policy = trusting(Trust::Attested, &maker);
+    let acceptance = made_by(&maker, &[]);
     let mut key = SecurityKey::new(Attestation::Packed(maker));
     key.backup_eligible = true;
-    assert_eq!(register(&mut key, &policy).unwrap_err(), KeyFault::Synchronised);
+    assert_eq!(register(&mut key, &acceptance).unwrap_err(), KeyFault::Synchronised);
 }
 
 #[test]
@@ -187,17 +195,17 @@ fn refuses_a_registration_without_verification_presence_or_the_right_origin() {
     for (change, fault) in changes {
         let mut key = SecurityKey::unattested();
         change(&mut key);
-        assert_eq!(register(&mut key, &policy(Trust::Any)).unwrap_err(), fault);
+        assert_eq!(register(&mut key, &any()).unwrap_err(), fault);
     }
 }
 
 #[test]
 fn refuses_a_registration_for_another_challenge() {
-    let (party, policy) = (relying_party(), policy(Trust::Any));
-    let (options, _) = party.start_registration(&person("alice"), &policy).unwrap();
-    let (_, other_state) = party.start_registration(&person("alice"), &policy).unwrap();
+    let (party, acceptance) = (relying_party(), any());
+    let (options, _) = party.start_registration(&person("alice"), &acceptance).unwrap();
+    let (_, other_state) = party.start_registration(&person("alice"), &acceptance).unwrap();
     let credential = SecurityKey::unattested().register(&options);
-    assert_eq!(party.verify_registration(&credential, &other_state, &policy).unwrap_err(), KeyFault::Challenge);
+    assert_eq!(party.verify_registration(&credential, &other_state, &acceptance).unwrap_err(), KeyFault::Challenge);
 }
 
 #[test]
@@ -277,14 +285,14 @@ fn refuses_a_registration_where_an_assertion_belongs() {
 
 #[test]
 fn an_issuer_without_a_domain_name_is_no_relying_party() {
-    let url = Url::parse("https://127.0.0.1").unwrap();
-    assert_eq!(RelyingParty::new(&url, "Example").unwrap_err(), KeyFault::Internal);
+    let address = "https://127.0.0.1".parse().unwrap();
+    assert_eq!(RelyingParty::new(&address, "Example").unwrap_err(), KeyFault::Internal);
 }
 
 #[test]
 fn the_built_in_anchors_are_the_published_ones() {
-    let fingerprints: BTreeSet<String> = AttestationRoots::yubico()
-        .anchors()
+    let fingerprints: BTreeSet<String> = TrustAnchors::yubico()
+        .list()
         .cas()
         .keys()
         .map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -310,19 +318,15 @@ fn the_certificate_of_a_real_yubikey_leads_to_a_built_in_anchor() {
         serde_json::json!({"data": {"Basic": [YUBIKEY_CERTIFICATE]}, "metadata": {"Packed": {"aaguid": model}}});
     json["cred"]["attestation_format"] = "packed".into();
     let credential = Credential::from(serde_json::from_value::<Passkey>(json).unwrap());
-    let accepted = policy(Trust::YubiKey).judge(&credential).unwrap();
+    let accepted = yubikey().judge(&credential).unwrap();
     assert_eq!((accepted.aaguid.unwrap().to_string().as_str(), accepted.attested), (model, true));
-    assert_eq!(policy(Trust::Attested).judge(&credential).unwrap_err(), KeyFault::UntrustedMaker);
+    assert_eq!(made_by(&Maker::new(), &[]).judge(&credential).unwrap_err(), KeyFault::UntrustedMaker);
 }
 
 #[test]
-fn a_file_of_roots_is_taken_whole_or_not_at_all() {
+fn anchors_are_taken_whole_or_not_at_all() {
     let (one, two) = (Maker::new().root, Maker::new().root);
-    let both = format!("# a comment\n{one}\nbetween\n{two}");
-    assert_eq!(AttestationRoots::from_pem(&both).unwrap().len(), 2);
-    assert_eq!(AttestationRoots::from_pem("nothing"), Err(RootsError::Empty));
-    let broken = two.replacen("MII", "XXX", 1);
-    assert_eq!(AttestationRoots::from_pem(&format!("{one}\n{broken}")), Err(RootsError::Unreadable(2)));
-    let cut = both.rsplit_once("-----END").unwrap().0;
-    assert_eq!(AttestationRoots::from_pem(cut), Err(RootsError::Unreadable(2)));
+    let both = TrustAnchors::from_der([one.as_slice(), &two]).unwrap();
+    assert_eq!(both.list().len(), 2);
+    assert_eq!(TrustAnchors::from_der([one.as_slice(), &two[1..]]), Err(UnreadableAnchor(2)));
 }

@@ -1,0 +1,53 @@
+//! One line of the audit trail for everything that was tried, whether it happened or not.
+
+use jiff::Timestamp;
+
+use super::{context::RequestContext, error::ApiError};
+use crate::{
+    audit::{Action, Event},
+    state::Issuer,
+    store::record::{EnrolledKey, UserRecord},
+};
+
+/// Something that a caller tries. It ends with [`Attempt::done`] or [`Attempt::refused`], and is on the trail then.
+pub(super) struct Attempt<'a> {
+    issuer: &'a Issuer,
+    event: Event,
+    now: Timestamp,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(issuer: &'a Issuer, action: Action, context: &RequestContext, now: Timestamp) -> Self {
+        let (source, request_id) = (Some(context.source), Some(context.request_id.clone()));
+        Self { issuer, event: Event { source, request_id, ..Event::new(action) }, now }
+    }
+
+    /// Whom it concerns.
+    pub(super) fn of(&mut self, user: &UserRecord) {
+        self.event.user_id = Some(user.id);
+        self.event.email = Some(user.email.clone());
+    }
+
+    /// Which security key it concerns.
+    pub(super) fn with(&mut self, key: &EnrolledKey) {
+        self.event.key_id = Some(key.id.clone());
+        self.event.aaguid = key.aaguid;
+    }
+
+    /// Which security key it names.
+    pub(super) fn naming(&mut self, key_id: &str) {
+        self.event.key_id = Some(key_id.to_owned());
+    }
+
+    pub(super) fn done(self) {
+        self.issuer.audit.record(self.now, &self.event);
+    }
+
+    pub(super) fn refused(mut self, error: impl Into<ApiError>) -> ApiError {
+        let error = error.into();
+        self.event.refused = Some(error.code);
+        self.event.detail = Some(error.description.clone());
+        self.issuer.audit.record(self.now, &self.event);
+        error
+    }
+}

@@ -1,0 +1,94 @@
+//! `/v1/session`: who am I, has my session ended, end them all.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Extension, State},
+    http::StatusCode,
+};
+use vouch_issuer_api::session::{SessionInfo, WatchQuery};
+
+use super::{
+    attempt::Attempt,
+    authenticate::{Session, ended, token_refusal},
+    body::Parameters,
+    context::RequestContext,
+    error::ApiError,
+};
+use crate::{
+    audit::Action,
+    identity::{
+        keys,
+        session::{self, Ended, TokenError},
+    },
+    state::{Issuer, SharedIssuer},
+};
+
+/// The longest time a request is held open, in seconds: below the idle timeout of common load balancers.
+const MAX_WATCH: u32 = 55;
+
+/// `GET /v1/session`.
+pub async fn show(session: Session) -> Result<Json<SessionInfo>, ApiError> {
+    info(&session).map(Json)
+}
+
+/// `DELETE /v1/session`: ends every session of this person.
+pub async fn end_all(
+    State(issuer): State<SharedIssuer>,
+    Extension(context): Extension<RequestContext>,
+    session: Session,
+) -> Result<StatusCode, ApiError> {
+    let now = issuer.clock.now();
+    let mut attempt = Attempt::new(&issuer, Action::LoggedOutEverywhere, &context, now);
+    attempt.of(&session.stored.user);
+    match keys::end_sessions(&*issuer.store, session.stored, now).await {
+        Ok(()) => {
+            attempt.done();
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Err(refusal) => Err(attempt.refused(refusal)),
+    }
+}
+
+/// `GET /v1/session/watch`: held open until the session ends (`session_ended`), expires (`invalid_token`), the time has
+/// passed or the issuer goes away (the session, as `GET /v1/session` answers).
+pub async fn watch(
+    State(issuer): State<SharedIssuer>,
+    session: Session,
+    Parameters(query): Parameters<WatchQuery>,
+) -> Result<Json<SessionInfo>, ApiError> {
+    // Subscribed before the record is read again: no change falls between the two.
+    let mut changes = issuer.store.changes();
+    let left = session.claims.expires_at.duration_since(issuer.clock.now());
+    let left = Duration::try_from(left).unwrap_or_default();
+    let patience = Duration::from_secs(query.timeout.min(MAX_WATCH).into());
+    let over = tokio::time::sleep(left.min(patience));
+    tokio::pin!(over);
+    loop {
+        let session = refreshed(&issuer, &session).await?;
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return info(&session).map(Json) },
+            () = issuer.lifecycle.until_draining() => return info(&session).map(Json),
+            () = &mut over => {
+                if issuer.clock.now() >= session.claims.expires_at {
+                    return Err(token_refusal(TokenError::Expired));
+                }
+                return info(&session).map(Json);
+            }
+        }
+    }
+}
+
+/// The session with the record as it is now.
+async fn refreshed(issuer: &Issuer, session: &Session) -> Result<Session, ApiError> {
+    let stored = issuer.store.user(session.claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
+    session::check(&session.claims, &stored.user).map_err(ended)?;
+    Ok(Session { stored, ..session.clone() })
+}
+
+fn info(session: &Session) -> Result<SessionInfo, ApiError> {
+    let user = &session.stored.user;
+    let key = user.key(&session.key.id).ok_or_else(|| ended(Ended::KeyRemoved))?;
+    Ok(session.claims.info(user, key, &session.config.organization.name))
+}
