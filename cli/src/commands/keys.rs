@@ -1,0 +1,147 @@
+//! `vouch keys`: the person's own keys.
+
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, tz::TimeZone};
+use vouch_issuer_api::enroll::{KeyInfo, KeyList};
+
+use super::{
+    desk::Desk,
+    dialogue::{self, Agent, Dialogue},
+    enroll::{console_text, settle},
+    login,
+};
+use crate::{
+    agent::client::Client,
+    args::KeysCommand,
+    config::Config,
+    console,
+    error::{Category, Failure},
+    prompt::Notice,
+    wording,
+};
+
+/// Names are cut by nobody, so they must be short (`RegisterKeyRequest::name`).
+const LONGEST_NAME: usize = 64;
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever kept it from its end, ready to be shown.
+pub fn run(command: &KeysCommand) -> Result<(), Failure> {
+    // Everything here needs a session, and an agent that is only now started has none.
+    let mut agent = Client::connect()?.ok_or_else(|| Failure::not_signed_in(None))?;
+    match command {
+        KeysCommand::List(output) => {
+            let keys = Dialogue(&mut agent).keys()?;
+            if output.json() {
+                console::print_json(&KeyList { keys })
+            } else {
+                console::print(&table(&keys, Timestamp::now(), &TimeZone::system()))
+            }
+        }
+        KeysCommand::Add { name } => {
+            let name = name.as_deref().map(valid_name).transpose()?;
+            let config = Config::require()?;
+            require_session(&mut agent, &config)?;
+            let key = add(&mut agent, &Desk::open()?, &config, name)?;
+            console::note(&format!("Enrolled \"{}\". Any of your keys signs you in.", console_text(&key.name)));
+            Ok(())
+        }
+        KeysCommand::Rename { id, name } => {
+            let name = valid_name(name)?;
+            let mut agent = Dialogue(&mut agent);
+            let keys = agent.keys()?;
+            let key = find(&keys, id)?;
+            agent.rename_key(&key.id, &name)?;
+            console::note(&format!("Renamed \"{}\" to \"{name}\".", console_text(&key.name)));
+            Ok(())
+        }
+        KeysCommand::Remove { id, allow_last } => {
+            let mut agent = Dialogue(&mut agent);
+            let keys = agent.keys()?;
+            let key = find(&keys, id)?;
+            agent.remove_key(&key.id, *allow_last)?;
+            console::note(&farewell(key));
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn require_session(agent: &mut impl Agent, config: &Config) -> Result<(), Failure> {
+    match Dialogue(agent).session_at(&config.issuer)? {
+        Some(_) => Ok(()),
+        None => Err(Failure::not_signed_in(None)),
+    }
+}
+
+/// A tap of a key the person has, then the new one.
+pub(super) fn add(
+    agent: &mut impl Agent,
+    desk: &Desk,
+    config: &Config,
+    name: Option<String>,
+) -> Result<KeyInfo, Failure> {
+    let mut agent = Dialogue(agent);
+    let mut ceremony = desk.ceremony();
+    desk.prompter().tell(&Notice::TwoKeysNeeded);
+    let signed = login::sign(&mut agent, &mut ceremony, config)?;
+    let challenge = agent.add_key_challenge(signed)?;
+    let new = ceremony.register(&config.issuer, &challenge)?;
+    let answer = agent.add_key(dialogue::register_request(&challenge, new.credential.clone(), name));
+    settle(&ceremony, new, answer)?
+}
+
+/// The key a person means: by its id, the start of it, or its exact name.
+pub(super) fn find<'a>(keys: &'a [KeyInfo], wanted: &str) -> Result<&'a KeyInfo, Failure> {
+    let lower = wanted.to_ascii_lowercase();
+    let matches: Vec<_> = match keys.iter().find(|key| key.id == lower) {
+        Some(key) => vec![key],
+        None => {
+            keys.iter().filter(|key| key.name == wanted || (!lower.is_empty() && key.id.starts_with(&lower))).collect()
+        }
+    };
+    match matches.as_slice() {
+        [key] => Ok(key),
+        [] => Err(Failure::new(Category::Usage, format!("you have no key `{}`", console_text(wanted)))
+            .hint("The ids are in: vouch keys list")),
+        several => {
+            let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
+            Err(Failure::new(Category::Usage, format!("`{}` may be {}", console_text(wanted), ids.join(" or ")))
+                .hint("Give more of the id."))
+        }
+    }
+}
+
+/// A name as the issuer takes it.
+pub(super) fn valid_name(name: &str) -> Result<String, Failure> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(Failure::new(
+            Category::Usage,
+            format!("a key's name has 1 to {LONGEST_NAME} printable characters"),
+        )
+        .hint("Choose another --name."));
+    }
+    Ok(name.to_owned())
+}
+
+fn farewell(key: &KeyInfo) -> String {
+    let name = console_text(&key.name);
+    let session = if key.current { " The session it began has ended." } else { "" };
+    format!("Removed \"{name}\".{session} What is left of it on the key itself is worth nothing.")
+}
+
+pub(super) fn table(keys: &[KeyInfo], now: Timestamp, zone: &TimeZone) -> String {
+    let names: Vec<_> = keys.iter().map(|key| console_text(&key.name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
+    let mut text = format!("{:<16}  {:<width$}  {:<12}  LAST USED", "ID", "NAME", "ENROLLED");
+    for (key, name) in keys.iter().zip(&names) {
+        let enrolled = wording::moment(key.created_at, now, zone);
+        let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| wording::ago(now, at));
+        let current = if key.current { " (this session)" } else { "" };
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n{:<16}  {name:<width$}  {enrolled:<12}  {used}{current}", key.id);
+    }
+    text
+}

@@ -1,0 +1,239 @@
+//! The person at a terminal.
+//!
+//! Prompts go to the terminal itself, so they are seen when standard output and standard error are redirected.
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal as _, Read as _, Write as _},
+    os::fd::AsFd as _,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use super::{
+    Choice, Confirmation, Notice, PinQuestion, PromptError, Prompter,
+    line::{Line, Step, is_continuation},
+    text::{self, Tone},
+};
+use crate::interrupt::Interrupt;
+
+/// How long a question stays open: a forgotten prompt must not hold a key and a challenge for ever.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often a question is asked again after an answer that is none.
+const ATTEMPTS: usize = 5;
+
+/// A terminal, with the line that is being written.
+#[derive(Debug)]
+pub struct Terminal {
+    input: File,
+    output: File,
+    colour: bool,
+    interrupt: Interrupt,
+    open_line: Mutex<OpenLine>,
+}
+
+/// Whether the cursor stands behind a text that is not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OpenLine {
+    None,
+    Insert,
+    Touch,
+}
+
+/// What is shown of what is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    Stars,
+    Text,
+}
+
+impl Terminal {
+    /// The controlling terminal, or standard input and error when both are one. Colours only if `colour`.
+    ///
+    /// # Errors
+    /// [`PromptError::NoTerminal`], at once: a prompt nobody sees must not be waited for.
+    pub fn open(interrupt: &Interrupt, colour: bool) -> Result<Self, PromptError> {
+        let (input, output) = streams().ok_or(PromptError::NoTerminal)?;
+        Ok(Self { input, output, colour, interrupt: interrupt.clone(), open_line: Mutex::new(OpenLine::None) })
+    }
+
+    /// Writes without buffering. A terminal that is gone is noticed when it is read.
+    fn write(&self, text: &str) {
+        let _ = (&self.output).write_all(text.as_bytes()).and_then(|()| (&self.output).flush());
+    }
+
+    fn paint(&self, text: &str, tone: Tone) -> String {
+        let code = match tone {
+            Tone::Plain => "",
+            Tone::Action => "\x1B[1m",
+            Tone::Warning => "\x1B[33m",
+            Tone::Good => "\x1B[32m",
+        };
+        if self.colour && !code.is_empty() { format!("{code}{text}\x1B[0m") } else { text.to_owned() }
+    }
+
+    /// Leaves `line` open and finishes the one before.
+    fn turn(&self, line: OpenLine) -> OpenLine {
+        let mut open = self.open_line.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *open, line)
+    }
+
+    fn finish_line(&self) {
+        if self.turn(OpenLine::None) != OpenLine::None {
+            self.write("\n");
+        }
+    }
+
+    /// Shows `question` and reads a line. Nothing that was typed before the question counts as its answer.
+    fn read_line(&self, question: &str, echo: Echo) -> Result<Option<Zeroizing<String>>, PromptError> {
+        self.finish_line();
+        let raw = RawMode::enter(&self.input)?;
+        self.write(&self.paint(question, Tone::Action));
+        let outcome = self.type_line(echo);
+        self.write("\n");
+        drop(raw);
+        outcome.map(Line::into_text)
+    }
+
+    fn type_line(&self, echo: Echo) -> Result<Line, PromptError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut line = Line::default();
+        let mut byte = Zeroizing::new([0_u8; 1]);
+        loop {
+            if self.interrupt.is_raised() {
+                return Err(PromptError::Interrupted);
+            }
+            if Instant::now() >= deadline {
+                return Err(PromptError::TimedOut);
+            }
+            match (&self.input).read(byte.as_mut_slice()) {
+                // Nothing was typed for a while, or the terminal is gone and has no settings any more.
+                Ok(0) => drop(tcgetattr(&self.input).map_err(|_| PromptError::Closed)?),
+                Ok(_) => match line.push(byte[0]) {
+                    Step::Nothing => {}
+                    Step::Typed(byte) => self.echo(byte, echo),
+                    Step::Erased(count) => self.write(&"\x08 \x08".repeat(count)),
+                    Step::Done => return Ok(line),
+                    Step::Interrupted => return Err(PromptError::Interrupted),
+                    Step::Closed => return Err(PromptError::Closed),
+                },
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(PromptError::Terminal(error)),
+            }
+        }
+    }
+
+    fn echo(&self, byte: u8, echo: Echo) {
+        match echo {
+            Echo::Stars if is_continuation(byte) => {}
+            Echo::Stars => self.write("*"),
+            Echo::Text => drop((&self.output).write_all(&[byte])),
+        }
+    }
+}
+
+impl Prompter for Terminal {
+    fn tell(&self, notice: &Notice) {
+        let (text, tone) = text::notice(notice);
+        let painted = self.paint(&text, tone);
+        let next = match notice {
+            Notice::InsertKey(_) => OpenLine::Insert,
+            Notice::TouchKey => OpenLine::Touch,
+            _ => OpenLine::None,
+        };
+        let end = if next == OpenLine::None { "\n" } else { "" };
+        match (self.turn(next), notice) {
+            (OpenLine::Insert, Notice::KeyFound { .. }) | (OpenLine::Touch, Notice::Touched) => {
+                self.write(&format!(" {painted}{end}"));
+            }
+            (OpenLine::None, Notice::KeyFound { .. }) => self.write(&format!("Security key: {painted}{end}")),
+            (OpenLine::None, _) => self.write(&format!("{painted}{end}")),
+            (_, _) => self.write(&format!("\n{painted}{end}")),
+        }
+    }
+
+    fn ask_pin(&self, question: PinQuestion) -> Result<Zeroizing<String>, PromptError> {
+        let answer = self.read_line(&text::pin_question(question), Echo::Stars)?;
+        // What is not UTF-8 is no PIN either; an empty one is refused before a key sees it.
+        Ok(answer.unwrap_or_default())
+    }
+
+    fn confirm(&self, question: Confirmation) -> Result<bool, PromptError> {
+        for _ in 0..ATTEMPTS {
+            let answer = self.read_line(text::confirmation(question), Echo::Text)?.unwrap_or_default();
+            match answer.trim().to_ascii_lowercase().as_str() {
+                "" | "y" | "yes" => return Ok(true),
+                "n" | "no" => return Ok(false),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn choose(&self, question: Choice, options: &[String]) -> Result<usize, PromptError> {
+        self.finish_line();
+        self.write(&format!("{}\n", self.paint(text::choice(question), Tone::Action)));
+        for (number, option) in options.iter().enumerate() {
+            self.write(&format!("  {}  {}\n", number + 1, text::clean(option)));
+        }
+        for _ in 0..ATTEMPTS {
+            let answer = self.read_line(&format!("Number (1 to {}): ", options.len()), Echo::Text)?.unwrap_or_default();
+            match answer.trim().parse::<usize>() {
+                Ok(number) if (1..=options.len()).contains(&number) => return Ok(number - 1),
+                _ => {}
+            }
+        }
+        Err(PromptError::TimedOut)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.finish_line();
+    }
+}
+
+fn streams() -> Option<(File, File)> {
+    if let Ok(terminal) = File::options().read(true).write(true).open("/dev/tty") {
+        let output = terminal.try_clone().ok()?;
+        return Some((terminal, output));
+    }
+    let (input, output) = (io::stdin(), io::stderr());
+    if !input.is_terminal() || !output.is_terminal() {
+        return None;
+    }
+    let input = input.as_fd().try_clone_to_owned().ok()?;
+    let output = output.as_fd().try_clone_to_owned().ok()?;
+    Some((input.into(), output.into()))
+}
+
+/// A terminal that hands over every byte as it is typed and shows none, until this is dropped.
+struct RawMode<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> RawMode<'a> {
+    fn enter(terminal: &'a File) -> Result<Self, PromptError> {
+        let failed = |error: rustix::io::Errno| PromptError::Terminal(error.into());
+        let before = tcgetattr(terminal).map_err(failed)?;
+        let mut raw = before.clone();
+        raw.local_modes
+            .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
+        // A read ends after a tenth of a second without input, so that signals are noticed.
+        raw.special_codes[SpecialCodeIndex::VMIN] = 0;
+        raw.special_codes[SpecialCodeIndex::VTIME] = 1;
+        tcsetattr(terminal, OptionalActions::Flush, &raw).map_err(failed)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for RawMode<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
+    }
+}
