@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod args;
 pub mod atomic_file;
+pub mod ceremony;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -14,9 +15,14 @@ pub mod console;
 pub mod env;
 pub mod error;
 pub mod hot_path;
+pub mod interrupt;
 pub mod issuer_url;
+pub mod network;
 pub mod paths;
+pub mod prompt;
 pub mod region;
+pub mod security_key;
+pub mod wording;
 
 use std::{ffi::OsString, process::ExitCode};
 

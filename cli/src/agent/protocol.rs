@@ -220,8 +220,25 @@ pub struct AgentStatus {
 pub struct EndedSession {
     /// When.
     pub at: Timestamp,
-    /// Expired, logged out here, or ended by the issuer (then in its words).
-    pub reason: String,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Its time was over.
+    Expired,
+    /// `vouch logout`.
+    SignedOut,
+    /// `vouch login` began another.
+    Replaced,
+    /// The issuer ended it: logged out everywhere, disabled, the key removed.
+    Issuer {
+        /// In its words, without a full stop.
+        words: String,
+    },
 }
 
 /// One entry of the cache, without its secrets.

@@ -1,0 +1,229 @@
+//! The one HTTP client: rustls with aws-lc-rs, the system's certificate authorities and those the person added,
+//! proxies from the environment. The issuer, STS and `vouch doctor` all go through it.
+
+use std::{
+    error::Error as StdError,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustls::{CertificateError, ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+
+use crate::{
+    env,
+    error::{Category, Failure},
+    paths::Lookup,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which certificate authorities are trusted beside the system's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// PEM files, each with the name of the variable that gave it.
+    pub bundles: Vec<(&'static str, PathBuf)>,
+}
+
+impl Trust {
+    /// What the environment says.
+    #[must_use]
+    pub fn of(lookup: Lookup<'_>) -> Self {
+        let named = |variable: &env::Variable| lookup(variable).map(|path| (variable.name, PathBuf::from(path)));
+        Self { bundles: [&env::VOUCH_CA_BUNDLE, &env::AWS_CA_BUNDLE].into_iter().filter_map(named).collect() }
+    }
+
+    fn roots(&self) -> Result<RootCertStore, Failure> {
+        let mut roots = RootCertStore::empty();
+        // Honours SSL_CERT_FILE and SSL_CERT_DIR. What it cannot read is another tool's to complain about.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for (variable, path) in &self.bundles {
+            for certificate in read_bundle(variable, path)? {
+                roots.add(certificate).map_err(|error| bad_bundle(variable, path, &error))?;
+            }
+        }
+        if roots.is_empty() {
+            return Err(Failure::new(Category::Configuration, "this system has no trusted certificate authorities")
+                .hint("Install the package ca-certificates, or set SSL_CERT_FILE"));
+        }
+        Ok(roots)
+    }
+}
+
+fn read_bundle(variable: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let pem = fs::read(path).map_err(|error| bad_bundle(variable, path, &error))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| bad_bundle(variable, path, &error))?;
+    if certificates.is_empty() {
+        return Err(bad_bundle(variable, path, &"it has no certificate in PEM form"));
+    }
+    Ok(certificates)
+}
+
+fn bad_bundle(variable: &str, path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Category::Configuration, format!("{variable}: cannot use {}: {why}", path.display()))
+        .hint(format!("Point {variable} at a PEM file of certificate authorities, then run: vouch agent stop"))
+}
+
+/// Makes the client. Redirects are not followed: a proof of possession is for one URL.
+///
+/// # Errors
+/// [`Category::Configuration`] when a bundle or a proxy setting is wrong.
+pub fn client(trust: &Trust) -> Result<reqwest::Client, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::new(Category::Configuration, format!("cannot set up HTTPS: {error}"))
+            .hint("Check HTTPS_PROXY and NO_PROXY")
+    };
+    let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(&error))?
+        .with_root_certificates(trust.roots()?)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .http2_keep_alive_timeout(Duration::from_secs(10))
+        .tcp_keepalive(Duration::from_secs(30))
+        .user_agent(concat!("vouch/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| failed(&error))
+}
+
+/// Says in a person's words why `host` could not be asked.
+#[must_use]
+pub fn explain(host: &str, error: reqwest::Error) -> Failure {
+    let timeout = error.is_timeout();
+    let dns = error.is_dns();
+    let error = error.without_url();
+    let failure = match find::<rustls::Error>(&error) {
+        Some(tls) => explain_tls(host, tls),
+        None if dns => Failure::new(Category::Network, format!("cannot reach {host}: its name is not known"))
+            .hint("Check the network connection and the name"),
+        None if timeout => Failure::new(Category::Network, format!("cannot reach {host}: no answer in time"))
+            .hint("Check the network connection; behind a proxy, set HTTPS_PROXY and run: vouch agent stop"),
+        None => {
+            let why = find::<io::Error>(&error).map_or_else(|| "the connection failed".to_owned(), describe_io);
+            Failure::new(Category::Network, format!("cannot reach {host}: {why}"))
+                .hint("Check the network connection; behind a proxy, set HTTPS_PROXY and run: vouch agent stop")
+        }
+    };
+    causes(&error).fold(failure, Failure::detail)
+}
+
+fn describe_io(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "the connection was refused".to_owned(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => "the connection was cut".to_owned(),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn explain_tls(host: &str, error: &rustls::Error) -> Failure {
+    use CertificateError as C;
+    const CLOCK: &str = "Check this machine's date; if it is right, tell whoever runs the server";
+    let network = |message: String| Failure::new(Category::Network, message);
+    match error {
+        rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => {
+            network(format!("the certificate of {host} has expired, or this machine's clock is ahead")).hint(CLOCK)
+        }
+        rustls::Error::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
+            network(format!("the certificate of {host} is not valid yet, or this machine's clock is behind"))
+                .hint(CLOCK)
+        }
+        rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
+            network(format!("the certificate shown for {host} is for another name")).hint("Check the URL")
+        }
+        rustls::Error::InvalidCertificate(C::UnknownIssuer) => network(format!(
+            "the certificate of {host} is not signed by an authority this machine trusts"
+        ))
+        .hint(format!(
+            "If your organisation has its own, set {} to its PEM file and run: vouch agent stop",
+            env::VOUCH_CA_BUNDLE.name
+        )),
+        _ => network(format!("no secure connection to {host}: {error}")).hint("Run: vouch doctor issuer"),
+    }
+}
+
+/// The first error of type `T` among the causes, also inside an [`io::Error`], whose own `source` skips what it wraps.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// The error and everything that caused it, outermost first.
+pub fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = String> + 'a {
+    std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn tls(error: rustls::Error) -> Failure {
+        let wrapped = io::Error::new(io::ErrorKind::InvalidData, error);
+        explain_tls("vouch.example.com", find::<rustls::Error>(&wrapped).unwrap())
+    }
+
+    #[test]
+    fn an_untrusted_certificate_names_the_variable_that_helps() {
+        let failure = tls(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        assert_eq!(failure.category, Category::Network);
+        assert!(failure.hint.unwrap().contains("VOUCH_CA_BUNDLE"));
+    }
+
+    #[test]
+    fn an_expired_certificate_may_be_the_clocks_fault() {
+        let failure = tls(rustls::Error::InvalidCertificate(CertificateError::Expired));
+        assert!(failure.message.contains("clock"), "{failure}");
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_used_is_named_with_its_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing.pem");
+        let failure = read_bundle("VOUCH_CA_BUNDLE", &missing).unwrap_err();
+        assert!(failure.message.starts_with("VOUCH_CA_BUNDLE: cannot use") && failure.message.contains("missing.pem"));
+        let empty = folder.path().join("empty.pem");
+        fs::write(&empty, "no certificate").unwrap();
+        assert_eq!(read_bundle("AWS_CA_BUNDLE", &empty).unwrap_err().category, Category::Configuration);
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_a_network_failure_in_words() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(
+                ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                    .with_safe_default_protocol_versions()
+                    .unwrap()
+                    .with_root_certificates(RootCertStore::empty())
+                    .with_no_client_auth(),
+            )
+            .no_proxy()
+            .build()
+            .unwrap();
+        let error = client.get(format!("http://127.0.0.1:{port}/")).send().await.unwrap_err();
+        let failure = explain("vouch.example.com", error);
+        assert_eq!(failure.message, "cannot reach vouch.example.com: the connection was refused");
+        assert_eq!(failure.category, Category::Network);
+        assert!(!failure.details.is_empty() && failure.details.iter().all(|line| !line.contains("http://")));
+    }
+}
