@@ -16,9 +16,11 @@
 //! | [`sigv4`] | verification of Signature Version 4, as header and as presigned URL |
 //! | [`sts`], [`web_identity`] | the STS actions, and what it takes to accept a foreign token |
 //! | [`iam`] | the IAM actions and their validations |
+//! | [`access`] | whether a caller may, and the words of a refusal |
 //! | [`policy`] | the policy language and its evaluation |
 //! | [`world`] | the state: accounts, users, roles, providers, policies, access keys, sessions |
 
+pub mod access;
 pub mod api;
 pub mod calls;
 pub mod control;

@@ -101,6 +101,16 @@ impl Shape {
         }
     }
 
+    /// A pattern that a caller checked itself.
+    pub fn require(&mut self, holds: bool, name: &str, pattern: &str) {
+        if !holds {
+            let text = format!(
+                "Value at '{name}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
+            );
+            self.violations.push(text);
+        }
+    }
+
     fn add(&mut self, name: &str, value: Option<&str>, constraint: &str) {
         let value = match value {
             _ if self.hide_values => String::new(),

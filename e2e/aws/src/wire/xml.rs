@@ -26,6 +26,7 @@ enum Content {
 impl Node {
     /// An element with text.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "every call would need an ampersand that says nothing")]
     pub fn text(name: &'static str, text: impl ToString) -> Self {
         Self { name, content: Content::Text(text.to_string()) }
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{NewAccount, ids};
+use super::{ManagedPolicy, NewAccount, OidcProvider, Role, ids};
 use crate::endpoint::Partition;
-use crate::policy::Document;
+use crate::policy::{Document, managed};
 
 /// The user every account starts with.
 pub const ADMIN: &str = "admin";
@@ -24,6 +24,12 @@ pub struct Account {
     pub partition: Partition,
     /// Users by name.
     pub users: BTreeMap<String, User>,
+    /// Roles by lower-case name.
+    pub roles: BTreeMap<String, Role>,
+    /// OIDC providers by ARN.
+    pub providers: BTreeMap<String, OidcProvider>,
+    /// Customer-managed policies by ARN.
+    pub policies: BTreeMap<String, ManagedPolicy>,
     /// Service control policies that reach the account.
     pub service_control: Vec<Document>,
     /// Resource control policies that reach the account.
@@ -63,8 +69,37 @@ impl Account {
             organization: new.organization,
             partition: new.partition,
             users: BTreeMap::from([(ADMIN.to_owned(), admin)]),
+            roles: BTreeMap::new(),
+            providers: BTreeMap::new(),
+            policies: BTreeMap::new(),
             service_control: Vec::new(),
             resource_control: Vec::new(),
+        }
+    }
+
+    /// A role by name, without regard to case.
+    #[must_use]
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.roles.get(&name.to_lowercase())
+    }
+
+    /// A role by name, to change it.
+    pub fn role_mut(&mut self, name: &str) -> Option<&mut Role> {
+        self.roles.get_mut(&name.to_lowercase())
+    }
+
+    /// A role by its full ARN, which AWS compares exactly.
+    #[must_use]
+    pub fn role_by_arn(&self, arn: &str) -> Option<&Role> {
+        self.role(arn.rsplit('/').next()?).filter(|role| role.arn == arn)
+    }
+
+    /// The document in force of a managed policy, AWS's or the account's own.
+    #[must_use]
+    pub fn policy_document(&self, arn: &str) -> Option<Document> {
+        match managed::find(arn) {
+            Some(policy) => Document::parse(policy.document).ok(),
+            None => self.policies.get(arn)?.document().cloned(),
         }
     }
 }

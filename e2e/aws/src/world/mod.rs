@@ -5,7 +5,11 @@
 
 pub mod account;
 pub mod ids;
+pub mod managed_policy;
+pub mod provider;
+pub mod role;
 pub mod session;
+pub mod tags;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +19,11 @@ use serde_json::Value;
 use crate::endpoint::Partition;
 use crate::policy::Document;
 pub use account::{Account, User};
+pub use managed_policy::{ManagedPolicy, PolicyVersion};
+pub use provider::OidcProvider;
+pub use role::{InlinePolicy, Role, Trust};
 pub use session::{AccessKey, Caller, KeyOwner, Session, SessionPolicy, UserCaller, WebIdentity};
+pub use tags::{KeyCase, Tags};
 
 /// An account to create.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
 //! Access keys and the role sessions behind temporary ones.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::ids::Secret;
+use super::tags::Tags;
 use crate::endpoint::Partition;
 use crate::policy::Document;
 
@@ -60,8 +60,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Source identity, which a chain keeps.
     pub source_identity: Option<String>,
-    /// Session tags by their spelling; keys are unique but for case.
-    pub tags: BTreeMap<String, String>,
+    /// Session tags, keys without regard to case.
+    pub tags: Tags,
     /// Keys of the tags that a chain keeps.
     pub transitive_keys: Vec<String>,
     /// Policies that bound the session.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::context::{Context, Values};
 use super::document::Version;
-pub use operator::Operator;
+pub use operator::{Comparison, Operator};
 
 /// How an operator looks at several values of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Condition {
     #[must_use]
     pub fn holds(&self, version: Version, context: &Context) -> bool {
         let found = context.get(&self.key);
-        if self.operator == Operator::Null {
+        if self.operator.comparison == Comparison::Null {
             let absent = found.is_none();
             return self.values.iter().any(|value| value.eq_ignore_ascii_case(if absent { "true" } else { "false" }));
         }
@@ -86,14 +86,14 @@ impl Condition {
         match self.quantifier {
             Quantifier::All => true,
             Quantifier::Any => self.if_exists,
-            Quantifier::Scalar => self.if_exists || self.operator.is_negated(),
+            Quantifier::Scalar => self.if_exists || self.operator.negated,
         }
     }
 
     /// One value of the key against all values of the policy: any of them, or, negated, none.
     fn satisfied_by(&self, value: &str, version: Version, context: &Context) -> bool {
         let any = self.values.iter().any(|expected| self.operator.compares(expected, value, version, context));
-        any != self.operator.is_negated()
+        any != self.operator.negated
     }
 }
 

@@ -7,27 +7,36 @@ use crate::policy::document::Version;
 use crate::policy::pattern::Pattern;
 use crate::policy::variables::expand_text;
 
-/// A comparison, without set operator and `IfExists`. `negated` is the `Not` form, which holds when no value matches.
+/// An operator without set operator and `IfExists`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operator {
-    /// `StringEquals`, `StringNotEquals`.
-    StringEquals { negated: bool },
-    /// `StringEqualsIgnoreCase`, `StringNotEqualsIgnoreCase`.
-    StringEqualsIgnoreCase { negated: bool },
-    /// `StringLike`, `StringNotLike`.
-    StringLike { negated: bool },
-    /// `ArnLike`, `ArnEquals` and their `Not` forms; AWS treats the two alike.
-    ArnLike { negated: bool },
+pub struct Operator {
+    /// What is compared.
+    pub comparison: Comparison,
+    /// The `Not` form, which holds when no value matches.
+    pub negated: bool,
+}
+
+/// How a value of the policy is compared with one of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `StringEquals`.
+    StringEquals,
+    /// `StringEqualsIgnoreCase`.
+    StringEqualsIgnoreCase,
+    /// `StringLike`.
+    StringLike,
+    /// `ArnLike` and `ArnEquals`, which AWS treats alike.
+    ArnLike,
     /// `Numeric…`.
-    Numeric { order: Order, negated: bool },
+    Numeric(Order),
     /// `Date…`.
-    Date { order: Order, negated: bool },
+    Date(Order),
     /// `Bool`.
     Bool,
     /// `BinaryEquals`.
     BinaryEquals,
-    /// `IpAddress`, `NotIpAddress`.
-    IpAddress { negated: bool },
+    /// `IpAddress`.
+    IpAddress,
     /// `Null`: whether the key is absent.
     Null,
 }
@@ -42,76 +51,63 @@ pub(super) fn parse(name: &str) -> Option<(Quantifier, Operator, bool)> {
     };
     let (plain, if_exists) = name.strip_suffix("IfExists").map_or((name, false), |plain| (plain, true));
     let operator = Operator::from_name(plain)?;
-    // `NullIfExists` does not exist.
-    (!(if_exists && operator == Operator::Null)).then_some((quantifier, operator, if_exists))
+    let exists = !(if_exists && operator.comparison == Comparison::Null);
+    exists.then_some((quantifier, operator, if_exists))
 }
 
 impl Operator {
     fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "StringEquals" => Self::StringEquals { negated: false },
-            "StringNotEquals" => Self::StringEquals { negated: true },
-            "StringEqualsIgnoreCase" => Self::StringEqualsIgnoreCase { negated: false },
-            "StringNotEqualsIgnoreCase" => Self::StringEqualsIgnoreCase { negated: true },
-            "StringLike" => Self::StringLike { negated: false },
-            "StringNotLike" => Self::StringLike { negated: true },
-            "ArnEquals" | "ArnLike" => Self::ArnLike { negated: false },
-            "ArnNotEquals" | "ArnNotLike" => Self::ArnLike { negated: true },
-            "Bool" => Self::Bool,
-            "BinaryEquals" => Self::BinaryEquals,
-            "IpAddress" => Self::IpAddress { negated: false },
-            "NotIpAddress" => Self::IpAddress { negated: true },
-            "Null" => Self::Null,
-            name => {
-                if let Some(rest) = name.strip_prefix("Numeric") {
-                    let (order, negated) = Order::from_name(rest)?;
-                    Self::Numeric { order, negated }
-                } else {
-                    let (order, negated) = Order::from_name(name.strip_prefix("Date")?)?;
-                    Self::Date { order, negated }
-                }
-            }
-        })
-    }
-
-    /// Whether the operator holds when no value matches.
-    #[must_use]
-    pub fn is_negated(self) -> bool {
-        match self {
-            Self::StringEquals { negated }
-            | Self::StringEqualsIgnoreCase { negated }
-            | Self::StringLike { negated }
-            | Self::ArnLike { negated }
-            | Self::IpAddress { negated }
-            | Self::Numeric { negated, .. }
-            | Self::Date { negated, .. } => negated,
-            Self::Bool | Self::BinaryEquals | Self::Null => false,
-        }
+        use Comparison::{
+            ArnLike, BinaryEquals, Bool, Date, IpAddress, Null, Numeric, StringEquals, StringEqualsIgnoreCase,
+            StringLike,
+        };
+        let (comparison, negated) = match name {
+            "StringEquals" => (StringEquals, false),
+            "StringNotEquals" => (StringEquals, true),
+            "StringEqualsIgnoreCase" => (StringEqualsIgnoreCase, false),
+            "StringNotEqualsIgnoreCase" => (StringEqualsIgnoreCase, true),
+            "StringLike" => (StringLike, false),
+            "StringNotLike" => (StringLike, true),
+            "ArnEquals" | "ArnLike" => (ArnLike, false),
+            "ArnNotEquals" | "ArnNotLike" => (ArnLike, true),
+            "Bool" => (Bool, false),
+            "BinaryEquals" => (BinaryEquals, false),
+            "IpAddress" => (IpAddress, false),
+            "NotIpAddress" => (IpAddress, true),
+            "Null" => (Null, false),
+            name => match name.strip_prefix("Numeric") {
+                Some(rest) => Order::from_name(rest).map(|(order, negated)| (Numeric(order), negated))?,
+                None => Order::from_name(name.strip_prefix("Date")?).map(|(order, negated)| (Date(order), negated))?,
+            },
+        };
+        Some(Self { comparison, negated })
     }
 
     /// The positive comparison of a policy's value with the request's. A policy variable without value matches nothing.
     pub(super) fn compares(self, expected: &str, actual: &str, version: Version, context: &Context) -> bool {
-        match self {
-            Self::StringLike { .. } => {
+        match self.comparison {
+            Comparison::StringLike => {
                 Pattern::expand(expected, version, context).is_some_and(|pattern| pattern.matches(actual))
             }
-            Self::ArnLike { .. } => {
+            Comparison::ArnLike => {
                 Pattern::expand(expected, version, context).is_some_and(|pattern| pattern.matches_arn(actual))
             }
-            operator => expand_text(expected, version, context)
-                .is_some_and(|expected| operator.compares_text(&expected, actual)),
+            comparison => expand_text(expected, version, context)
+                .is_some_and(|expected| comparison.compares_text(&expected, actual)),
         }
     }
+}
 
+impl Comparison {
     fn compares_text(self, expected: &str, actual: &str) -> bool {
         match self {
-            Self::StringEquals { .. } | Self::BinaryEquals => expected == actual,
-            Self::StringEqualsIgnoreCase { .. } => expected.to_lowercase() == actual.to_lowercase(),
+            Self::StringEquals | Self::BinaryEquals => expected == actual,
+            Self::StringEqualsIgnoreCase => expected.to_lowercase() == actual.to_lowercase(),
             Self::Bool => expected.eq_ignore_ascii_case(actual),
-            Self::Numeric { order, .. } => typed::numbers(order, expected, actual),
-            Self::Date { order, .. } => typed::dates(order, expected, actual),
-            Self::IpAddress { .. } => typed::address_in(expected, actual),
-            Self::StringLike { .. } | Self::ArnLike { .. } | Self::Null => false,
+            Self::Numeric(order) => typed::numbers(order, expected, actual),
+            Self::Date(order) => typed::dates(order, expected, actual),
+            Self::IpAddress => typed::address_in(expected, actual),
+            Self::StringLike | Self::ArnLike | Self::Null => false,
         }
     }
 }
