@@ -79,17 +79,76 @@ impl Allow {
     }
 }
 
+/// More names than this do not help a person, who reads them in one sentence.
+const NAMED: usize = 5;
+
 /// As in a sentence after "allows": `bob@example.com and group release`.
 impl fmt::Display for Allow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let emails = self.emails.iter().map(ToString::to_string);
-        let domains = self.domains.iter().map(|domain| format!("*@{domain}"));
-        let groups = self.groups.iter().map(|group| format!("group {group}"));
-        let entries: Vec<String> = emails.chain(domains).chain(groups).collect();
+        let mut entries: Vec<String> = self.emails.iter().take(NAMED).map(ToString::to_string).collect();
+        if let Some(others @ 1..) = self.emails.len().checked_sub(NAMED) {
+            entries.push(format!("{others} more people"));
+        }
+        entries.extend(self.domains.iter().map(|domain| format!("*@{domain}")));
+        entries.extend(self.groups.iter().map(|group| format!("group {group}")));
         match entries.as_slice() {
             [] => f.write_str("nobody"),
             [only] => f.write_str(only),
             [first @ .., last] => write!(f, "{} and {last}", first.join(", ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    fn allow(emails: &[&str], domains: &[&str], groups: &[&str]) -> Allow {
+        Allow {
+            emails: emails.iter().map(|email| email.parse().unwrap()).collect(),
+            domains: domains.iter().map(|domain| domain.parse().unwrap()).collect(),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn any_entry_of_any_list_suffices_and_none_means_nobody() {
+        let alice = "alice@example.com".parse().unwrap();
+        let groups = ["engineering".to_owned()];
+        assert!(allow(&["alice@example.com"], &[], &[]).matches(&alice, &[]));
+        assert!(allow(&[], &["example.com"], &[]).matches(&alice, &[]));
+        assert!(allow(&[], &[], &["engineering"]).matches(&alice, &groups));
+        assert!(allow(&["bob@example.com"], &["example.org"], &["engineering"]).matches(&alice, &groups));
+        assert!(!allow(&["bob@example.com"], &["example.org"], &["release"]).matches(&alice, &groups));
+        assert!(!Allow::default().matches(&alice, &groups));
+    }
+
+    #[test]
+    fn a_domain_is_no_suffix() {
+        let allow = allow(&[], &["example.com"], &[]);
+        for text in ["alice@evil-example.com", "alice@example.com.evil", "alice@sub.example.com"] {
+            assert!(!allow.matches(&text.parse().unwrap(), &[]), "{text}");
+        }
+        assert!(allow.matches(&"ALICE@EXAMPLE.COM".parse().unwrap(), &[]));
+    }
+
+    #[test]
+    fn a_group_is_compared_letter_by_letter() {
+        let alice = "alice@example.com".parse().unwrap();
+        assert!(!allow(&[], &[], &["release"]).matches(&alice, &["Release".to_owned(), "release2".to_owned()]));
+    }
+
+    #[test]
+    fn people_read_whom_it_allows_as_a_sentence() {
+        assert_eq!(allow(&["bob@example.com"], &[], &["release"]).to_string(), "bob@example.com and group release");
+        assert_eq!(allow(&[], &["example.com"], &[]).to_string(), "*@example.com");
+        assert_eq!(Allow::default().to_string(), "nobody");
+        let many: Vec<String> = (0..9).map(|n| format!("p{n}@example.com")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(
+            allow(&many, &[], &["release"]).to_string(),
+            "p0@example.com, p1@example.com, p2@example.com, p3@example.com, p4@example.com, 4 more people and group release"
+        );
     }
 }
