@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     audit::Audit,
+    aws::catalogue::Catalogue,
     clock::SharedClock,
     config::Config,
     http::{discovery::Discovery, limits::Limits},
@@ -27,6 +28,8 @@ pub struct Issuer {
     pub config: ArcSwap<Config>,
     /// What discovery answers; follows the configuration.
     pub discovery: ArcSwap<Discovery>,
+    /// Who may take which AWS role; follows the configuration.
+    pub catalogue: ArcSwap<Catalogue>,
     /// Signing keys and the published key set.
     pub keys: KeyService,
     /// People and their keys.
@@ -70,6 +73,7 @@ impl Issuer {
         let Parts { clock, config, keys, store, secrets, audit, metrics } = parts;
         Self {
             discovery: ArcSwap::from_pointee(Discovery::of(&config)),
+            catalogue: ArcSwap::from_pointee(catalogue(&config)),
             limits: Limits::new(config.rate_limits),
             config: ArcSwap::from_pointee(config),
             replay: ReplayGuard::default(),
@@ -88,8 +92,13 @@ impl Issuer {
         self.keys.set_policy(config.key_policy.clone());
         self.limits.set(config.rate_limits);
         self.discovery.store(Arc::new(Discovery::of(&config)));
+        self.catalogue.store(Arc::new(catalogue(&config)));
         self.config.store(Arc::new(config));
     }
+}
+
+fn catalogue(config: &Config) -> Catalogue {
+    Catalogue::new(&config.federations, config.aws.ungoverned_accounts)
 }
 
 /// How handlers hold it: `State<SharedIssuer>`.

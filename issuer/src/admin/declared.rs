@@ -64,7 +64,7 @@ fn as_declared(mut user: UserRecord, declared: &DeclaredUser, now: Timestamp) ->
     user.groups.sort();
     user.groups.dedup();
     if declared.disabled && !user.disabled {
-        user.sessions_valid_from = now;
+        user.end_sessions(now);
     }
     user.disabled = declared.disabled;
     user

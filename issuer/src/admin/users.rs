@@ -235,7 +235,7 @@ impl Office {
                 let changed = user.disabled != disabled;
                 user.disabled = disabled;
                 if changed && disabled {
-                    user.sessions_valid_from = now;
+                    user.end_sessions(now);
                 }
                 Ok(changed)
             })
@@ -284,7 +284,7 @@ impl Office {
         let now = self.now();
         let (user, ()) = self
             .change(email, |user| {
-                user.sessions_valid_from = user.sessions_valid_from.max(now);
+                user.end_sessions(now);
                 Ok(())
             })
             .await?;

@@ -21,12 +21,14 @@ const BACK_DATED: Duration = Duration::from_secs(60);
 /// The longest life, whatever the policy says: AWS accepts the token for another 300 s after it.
 const LONGEST_LIFE: Duration = Duration::from_secs(300);
 
-/// What an assertion says of a person's security key.
+/// Whom an assertion is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hardware {
-    /// Whether its maker was proven when it was enrolled.
+pub struct Subject<'a> {
+    /// The person's verified address.
+    pub email: &'a EmailAddress,
+    /// Whether the maker of the security key was proven when it was enrolled.
     pub attested: bool,
-    /// Its model.
+    /// The model of the security key.
     pub aaguid: Option<Uuid>,
 }
 
@@ -126,10 +128,10 @@ pub fn mint(
     signer: &Signer,
     policy: &AssertionPolicy<'_>,
     role: &AuthorizedRole,
-    hardware: Hardware,
+    subject: &Subject<'_>,
     now: Timestamp,
 ) -> Result<Assertion, SignError> {
-    let email = role.email();
+    let email = subject.email;
     let issued_at = now.as_second() - BACK_DATED.as_secs().cast_signed();
     let lifetime = policy.lifetime.min(LONGEST_LIFE);
     let exp = now.as_second().saturating_add_unsigned(lifetime.as_secs());
@@ -146,10 +148,10 @@ pub fn mint(
         email,
         email_verified: true,
         hd: email.domain(),
-        hardware_verified: hardware.attested,
-        hardware_aaguid: hardware.aaguid,
+        hardware_verified: subject.attested,
+        hardware_aaguid: subject.aaguid,
         source_identity: email,
-        roles: [role.first()],
+        roles: [role.first_hop()],
         tags: Tags {
             principal_tags: PrincipalTags { keys, email: email.as_str(), domain: email.domain() },
             transitive_tag_keys: keys,
@@ -157,4 +159,120 @@ pub fn mint(
     };
     let token = signer.sign_jwt(Some("JWT"), &claims)?;
     Ok(Assertion { token, jti, expires_at: Timestamp::from_second(exp).unwrap_or(Timestamp::MAX) })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::{Value, json};
+    use vouch_keyring::{Algorithm, ChangeContext, KeyPolicy, KeyPolicySettings, KeySet, SystemKeyGenerator};
+
+    use super::*;
+    use crate::{
+        aws::{authorize::Person, catalogue::Catalogue},
+        config::UngovernedAccounts,
+    };
+
+    const HUB: &str = "arn:aws:iam::999999999999:role/vouch/VouchAccess";
+    const SPOKE: &str = "arn:aws:iam::111111111111:role/vouch/VouchAccess";
+
+    fn now() -> Timestamp {
+        "2026-11-21T09:00:00.75Z".parse().unwrap()
+    }
+
+    fn signer() -> Signer {
+        let policy = KeyPolicy::new(KeyPolicySettings {
+            algorithms: [Algorithm::Es256].into(),
+            rotation_period: Duration::from_secs(3600),
+            publish_lead: Duration::from_secs(60),
+            retain_retired: Duration::ZERO,
+            max_token_lifetime: Duration::from_secs(60),
+        })
+        .unwrap();
+        let context = ChangeContext { policy: &policy, generator: &SystemKeyGenerator, now: now() };
+        KeySet::initialize(&context).unwrap().0.signer(Algorithm::Es256, &policy).unwrap()
+    }
+
+    fn parts(lifetime: u64, tag_keys: SessionTagKeys) -> (Value, Value, Assertion) {
+        let email: EmailAddress = "alice@example.com".parse().unwrap();
+        let catalogue = Catalogue::new(&[], UngovernedAccounts::Allow);
+        let (role, via) = (SPOKE.parse().unwrap(), HUB.parse().unwrap());
+        let role = catalogue.authorize(&Person { email: &email, groups: &[] }, &role, Some(&via)).unwrap();
+        let policy =
+            AssertionPolicy { issuer: "https://vouch.example.com", lifetime: Duration::from_secs(lifetime), tag_keys };
+        let subject = Subject { email: &email, attested: true, aaguid: Some(Uuid::from_u128(7)) };
+        let assertion = mint(&signer(), &policy, &role, &subject, now()).unwrap();
+        let part = |index: usize| {
+            let part = assertion.token.split('.').nth(index).unwrap();
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+        };
+        (part(0), part(1), assertion)
+    }
+
+    #[test]
+    fn carries_exactly_the_claims_that_aws_understands() {
+        let (header, claims, assertion) = parts(60, SessionTagKeys::Both);
+        assert_eq!((&header["typ"], &header["alg"]), (&json!("JWT"), &json!("ES256")));
+        assert_eq!(header["kid"].as_str().unwrap().len(), 43);
+        let at = now().as_second();
+        let expected = json!({
+            "iss": "https://vouch.example.com",
+            "sub": "alice@example.com",
+            "aud": "https://vouch.example.com",
+            "iat": at - 60,
+            "nbf": at - 60,
+            "exp": at + 60,
+            "jti": assertion.jti,
+            "email": "alice@example.com",
+            "email_verified": true,
+            "hd": "example.com",
+            "hardware_verified": true,
+            "hardware_aaguid": Uuid::from_u128(7),
+            "https://aws.amazon.com/source_identity": "alice@example.com",
+            "https://aws.amazon.com/roles": [HUB],
+            "https://aws.amazon.com/tags": {
+                "principal_tags": {
+                    "vouch:Email": ["alice@example.com"],
+                    "vouch:Domain": ["example.com"],
+                    "email": ["alice@example.com"],
+                    "domain": ["example.com"],
+                },
+                "transitive_tag_keys": ["vouch:Email", "vouch:Domain", "email", "domain"],
+            },
+        });
+        assert_eq!(claims, expected);
+        assert_eq!(assertion.expires_at.as_second(), at + 60);
+    }
+
+    #[test]
+    fn the_tag_keys_are_spelt_as_configured_and_all_of_them_are_transitive() {
+        for (keys, spelling) in
+            [(SessionTagKeys::Prefixed, ["vouch:Email", "vouch:Domain"]), (SessionTagKeys::Plain, ["email", "domain"])]
+        {
+            let (_, claims, _) = parts(60, keys);
+            let tags = &claims["https://aws.amazon.com/tags"];
+            assert_eq!(tags["transitive_tag_keys"], json!(spelling));
+            let expected = json!({spelling[0]: ["alice@example.com"], spelling[1]: ["example.com"]});
+            assert_eq!(tags["principal_tags"], expected);
+        }
+    }
+
+    #[test]
+    fn never_lives_longer_than_five_minutes() {
+        let (_, claims, _) = parts(86_400, SessionTagKeys::Both);
+        assert_eq!(claims["exp"].as_i64().unwrap(), now().as_second() + 300);
+    }
+
+    #[test]
+    fn two_assertions_have_different_ids() {
+        assert_ne!(parts(60, SessionTagKeys::Both).2.jti, parts(60, SessionTagKeys::Both).2.jti);
+    }
+
+    #[test]
+    fn debug_output_does_not_show_the_token() {
+        let (_, _, assertion) = parts(60, SessionTagKeys::Both);
+        assert!(!format!("{assertion:?}").contains(&assertion.token[..40]));
+    }
 }

@@ -39,6 +39,11 @@ impl<'a> Attempt<'a> {
         self.event.key_id = Some(key_id.to_owned());
     }
 
+    /// What else the line should say.
+    pub(super) fn event(&mut self) -> &mut Event {
+        &mut self.event
+    }
+
     pub(super) fn done(self) {
         self.issuer.audit.record(self.now, &self.event);
     }

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use vouch_issuer_api::error::{ErrorBody, ErrorCode};
+use vouch_keyring::{NoSigner, SignError};
 
 use crate::store::StoreError;
 
@@ -74,6 +75,20 @@ impl From<StoreError> for ApiError {
                 Self::new(ErrorCode::Unavailable, "The issuer cannot reach its records now.").hint("Try again in a minute.")
             }
         }
+    }
+}
+
+impl From<NoSigner> for ApiError {
+    fn from(error: NoSigner) -> Self {
+        tracing::error!(%error, "nothing can be signed");
+        Self::new(ErrorCode::Unavailable, "The issuer cannot sign anything now.").hint("Try again in a minute.")
+    }
+}
+
+impl From<SignError> for ApiError {
+    fn from(error: SignError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "signing failed");
+        Self::new(ErrorCode::ServerError, "The issuer could not sign the token.").hint("Try again.")
     }
 }
 

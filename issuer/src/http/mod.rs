@@ -2,6 +2,7 @@
 
 mod attempt;
 pub mod authenticate;
+pub mod aws;
 pub mod body;
 pub mod context;
 pub mod discovery;
@@ -13,5 +14,10 @@ pub mod oauth;
 mod observe;
 pub mod private;
 mod proxy;
+pub mod router;
+pub mod server;
 pub mod session;
 pub mod tls;
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use axum::{
 use vouch_issuer_api::{error::ErrorCode, paths};
 
 use super::{
+    authenticate::supply_nonce,
     aws,
     context::RequestContext,
     discovery, enroll,
@@ -96,15 +97,16 @@ pub fn public(issuer: SharedIssuer) -> Router {
     let prefix = issuer.config.load().url.path().to_owned();
     let routes = routes();
     let patterns = routes.iter().map(|route| route.path).collect();
-    let mut documents = Router::new();
-    let mut limited = Router::new();
+    let (mut documents, mut limited) = (Router::new(), Router::new());
     for Route { path, access, handler, .. } in routes {
-        let held = path == paths::SESSION_WATCH;
-        match access {
-            Access::Document => documents = documents.route(path, handler),
-            _ if held => limited = limited.route(path, handler),
-            _ => limited = limited.route(path, handler.layer(from_fn(bounded))),
+        if access == Access::Document {
+            documents = documents.route(path, handler);
+            continue;
         }
+        let handler = if path == paths::SESSION_WATCH { handler } else { handler.layer(from_fn(bounded)) };
+        let nonce = from_fn_with_state(Arc::clone(&issuer), supply_nonce);
+        let handler = if access == Access::Open { handler } else { handler.layer(nonce) };
+        limited = limited.route(path, handler);
     }
     let limited =
         limited.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(from_fn_with_state(Arc::clone(&issuer), limit_client));

@@ -235,3 +235,43 @@ async fn neither_the_service_nor_the_stored_document_shows_key_material() {
     let shown = format!("{:?} {stored:?} {:?}", fixture.service().await, KeySet::from_json(&document).unwrap());
     assert!(!shown.contains(&secret[40..80]), "{shown}");
 }
+
+/// The keys of a JWKS document, as a verifier keeps them.
+fn copy(service: &KeyService) -> jsonwebtoken::jwk::JwkSet {
+    serde_json::from_slice(service.snapshot().jwks.body()).unwrap()
+}
+
+fn verifies(copy: &jsonwebtoken::jwk::JwkSet, token: &str) -> bool {
+    let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    let Some(key) = copy.find(&kid) else { return false };
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::ES256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).is_ok()
+}
+
+#[tokio::test]
+async fn a_verifier_with_the_stalest_copy_of_the_keys_accepts_every_live_token_through_rotations() {
+    let fixture = Fixture::new().await;
+    let service = fixture.service().await;
+    let step = HOUR / 4;
+    // What the verifier read at each step; it keeps a copy for as long as the publish lead (4 steps), and accepts a
+    // token for its life of 60 s and another 300 s, so no token outlives one step.
+    let mut copies = vec![copy(&service)];
+    let mut signers = BTreeSet::new();
+    let mut earlier = None;
+    for steps in 1..200 {
+        service.refresh(start() + step * steps).await.unwrap();
+        copies.push(copy(&service));
+        let signer = service.signer().unwrap();
+        signers.insert(signer.kid().clone());
+        let token = signer.sign_jwt(Some("JWT"), &serde_json::json!({})).unwrap();
+        for copy in copies.iter().rev().take(5) {
+            assert!(verifies(copy, &token), "step {steps}: a verifier with an older copy refuses a new token");
+        }
+        if let Some(earlier) = earlier.replace(token) {
+            assert!(verifies(copies.last().unwrap(), &earlier), "step {steps}: a fresh copy refuses a living token");
+        }
+    }
+    assert!(signers.len() > 3, "only {} keys have signed", signers.len());
+}

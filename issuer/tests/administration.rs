@@ -1,0 +1,191 @@
+//! Administration by the real program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::{MANIFEST, Sandbox, refused, succeeded};
+
+const DECLARED: &str = "\
+---
+apiVersion: vouch.sh/v1alpha1
+kind: VouchUser
+metadata: {name: bob}
+spec: {email: bob@example.com, groups: [release], disabled: true}
+";
+
+#[test]
+fn init_makes_a_private_database_once() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.run(&["init"]);
+    assert!(succeeded(&text).contains("Back it up"));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&sandbox.database().metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let before = std::fs::read(sandbox.database()).unwrap();
+    assert!(refused(&sandbox.run(&["init"])).contains("exists already and is left as it is"));
+    assert_eq!(std::fs::read(sandbox.database()).unwrap(), before);
+}
+
+#[test]
+fn init_with_a_mistake_in_the_manifest_leaves_nothing_behind() {
+    let sandbox = Sandbox::with("kind: VouchIssuer");
+    refused(&sandbox.run(&["init"]));
+    assert!(!sandbox.path("data").exists());
+}
+
+#[test]
+fn every_mistake_of_a_manifest_is_reported_at_once() {
+    let sandbox = Sandbox::with(
+        "\
+apiVersion: vouch.sh/v1alpha1
+kind: VouchIssuer
+metadata: {name: vouch}
+spec:
+  url: https://Vouch.example.com
+  organization: {name: Example, emailDomains: []}
+  session: {lifetime: 90d}
+",
+    );
+    for command in ["check", "init", "serve"] {
+        let message = refused(&sandbox.run(&[command])).to_owned();
+        for field in ["spec.url", "spec.organization.emailDomains", "spec.session.lifetime"] {
+            assert!(message.contains(field), "{command} does not mention {field}:\n{message}");
+        }
+    }
+}
+
+#[test]
+fn a_right_manifest_is_summed_up() {
+    let sandbox = Sandbox::with(&format!("{MANIFEST}{DECLARED}"));
+    let answer = sandbox.json(&["check"]);
+    assert_eq!((&answer["issuer"], &answer["users"]), (&"https://vouch.example.com".into(), &1.into()));
+}
+
+#[test]
+fn an_invite_prints_what_the_person_types() {
+    let sandbox = Sandbox::initialised();
+    let text = sandbox.run(&["invite", "Alice@Example.com", "--group", "engineering", "--expires", "24h"]);
+    let text = succeeded(&text);
+    assert!(text.starts_with("alice@example.com can enroll until "), "{text}");
+    let command = text.lines().nth(1).unwrap();
+    let code = command.strip_prefix("  vouch enroll https://vouch.example.com --code ").unwrap();
+    assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4]);
+    let stored = std::fs::read(sandbox.database()).unwrap();
+    assert!(!String::from_utf8_lossy(&stored).contains(code), "the code is kept");
+
+    let user = sandbox.json(&["users", "show", "alice@example.com"]);
+    assert_eq!(user["groups"], serde_json::json!(["engineering"]));
+    assert!(user["invited_until"].is_string());
+    let again = sandbox.json(&["invite", "alice@example.com"]);
+    assert_eq!(again["replaced"], true);
+    assert_eq!(again["groups"], serde_json::json!(["engineering"]), "an invite without --group changes no group");
+}
+
+#[test]
+fn refuses_to_invite_whom_it_cannot_serve_and_says_why() {
+    let sandbox = Sandbox::initialised_with(&format!("{MANIFEST}{DECLARED}"));
+    for (args, reason) in [
+        (vec!["invite", "mallory@example.org"], "not in a domain of Example (example.com)"),
+        (vec!["invite", "alice@example.com", "--expires", "60d"], "an invite cannot last for 60d"),
+        (vec!["invite", "alice@example.com", "--group", "a b"], "`a b` must be a group"),
+        (vec!["invite", "bob@example.com", "--group", "ops"], "declared by a VouchUser in the manifest"),
+    ] {
+        let output = sandbox.run(&args);
+        assert!(refused(&output).contains(reason), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let long = format!("{}@example.com", "a".repeat(60));
+    for (email, reason) in
+        [("o'neil@example.com", "which AWS refuses in session names"), (&*long, "AWS carries at most 64")]
+    {
+        let output = sandbox.run(&["invite", email]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(reason), "{email}");
+    }
+    assert_eq!(sandbox.json(&["users", "list"])["users"], serde_json::json!([]), "a refused invite left a record");
+}
+
+#[test]
+fn a_disabled_person_is_not_invited_until_enabled() {
+    let sandbox = Sandbox::initialised();
+    sandbox.json(&["invite", "alice@example.com"]);
+    assert_eq!(sandbox.json(&["disable", "alice@example.com"])["changed"], true);
+    assert_eq!(sandbox.json(&["disable", "alice@example.com"])["changed"], false);
+    assert!(refused(&sandbox.run(&["invite", "alice@example.com"])).contains("enable first"));
+    sandbox.json(&["enable", "alice@example.com"]);
+    sandbox.json(&["invite", "alice@example.com"]);
+}
+
+#[test]
+fn names_the_person_or_the_key_that_does_not_exist() {
+    let sandbox = Sandbox::initialised();
+    for command in ["disable", "enable", "logout"] {
+        assert!(
+            refused(&sandbox.run(&[command, "nobody@example.com"]))
+                .contains("nobody with the address nobody@example.com")
+        );
+    }
+    sandbox.json(&["invite", "alice@example.com"]);
+    let refusal = sandbox.run(&["remove-key", "alice@example.com", "0123456789abcdef"]);
+    assert!(refused(&refusal).contains("alice@example.com has no key 0123456789abcdef"));
+}
+
+#[test]
+fn logout_ends_every_session_begun_before() {
+    let sandbox = Sandbox::initialised();
+    sandbox.json(&["invite", "alice@example.com"]);
+    let before = sandbox.json(&["users", "show", "alice@example.com"]);
+    sandbox.json(&["logout", "alice@example.com"]);
+    let after = sandbox.json(&["users", "show", "alice@example.com"]);
+    assert!(after["sessions_valid_from"].as_str() > before["sessions_valid_from"].as_str());
+}
+
+#[test]
+fn rotation_by_order_waits_until_verifiers_know_the_next_key_and_says_so() {
+    let sandbox = Sandbox::initialised();
+    let before = sandbox.json(&["keys", "show"]);
+    let order = sandbox.json(&["keys", "rotate"]);
+    assert_eq!(order["keys"][0]["kid"], before["keys"][0]["kid"], "an unknown key signs");
+    assert!(order["consequences"][0].as_str().unwrap().contains("The next key signs from"));
+    assert!(order["next_transition"].as_str() < before["next_transition"].as_str());
+}
+
+#[test]
+fn revoking_the_active_key_explains_that_nothing_signs_and_now_lets_the_next_one() {
+    let sandbox = Sandbox::initialised();
+    let keys = sandbox.json(&["keys", "show"]);
+    let (active, next) = (keys["keys"][0]["kid"].as_str().unwrap(), keys["keys"][1]["kid"].as_str().unwrap());
+    let text = sandbox.run(&["keys", "revoke", active]);
+    let text = succeeded(&text);
+    assert!(text.contains("NOTHING SIGNS ES256 until"), "{text}");
+    let waived = sandbox.json(&["keys", "revoke", active, "--now"]);
+    assert_eq!(waived["keys"][0]["kid"], next);
+    assert_eq!((&waived["keys"][0]["state"], &waived["keys"][0]["lead_waived"]), (&"active".into(), &true.into()));
+    assert_eq!(waived["revoked"][0]["kid"], active);
+    assert!(refused(&sandbox.run(&["keys", "revoke", active])).contains("was revoked at"));
+}
+
+#[test]
+fn accepting_the_clock_changes_nothing_when_no_date_lies_ahead() {
+    let sandbox = Sandbox::initialised();
+    let order = sandbox.json(&["keys", "accept-clock"]);
+    assert!(order["consequences"][0].as_str().unwrap().contains("nothing was changed"));
+}
+
+#[test]
+fn what_administrators_do_is_audited_away_from_the_answer() {
+    let sandbox = Sandbox::initialised();
+    let output = sandbox.run(&["invite", "alice@example.com", "--output", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(succeeded(&output)).unwrap();
+    let line: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((&line["action"], &line["email"]), (&"invited".into(), &"alice@example.com".into()));
+    assert!(!line.to_string().contains(answer["code"].as_str().unwrap()), "the code is in the audit trail");
+}
+
+#[test]
+fn a_missing_database_is_named_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    for command in [vec!["users", "list"], vec!["keys", "show"], vec!["invite", "alice@example.com"]] {
+        assert!(refused(&sandbox.run(&command)).contains("create one with `vouch-issuer init`"));
+    }
+    assert!(!sandbox.database().exists());
+}
