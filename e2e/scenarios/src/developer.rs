@@ -97,7 +97,9 @@ impl Developer {
     pub fn vouch_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.vouch_command_without_virtual_keys(arguments);
         let sockets: Vec<String> = self.sockets.iter().map(|socket| socket.display().to_string()).collect();
-        command.env("LD_PRELOAD", &self.preload).env("VFIDO_SOCKETS", sockets.join(":"));
+        let clock = self.environment.iter().find(|(name, _)| name == "LD_PRELOAD").map(|(_, library)| library.as_str());
+        let libraries = [self.preload.to_str(), clock].into_iter().flatten().collect::<Vec<_>>().join(":");
+        command.env("LD_PRELOAD", libraries).env("VFIDO_SOCKETS", sockets.join(":"));
         command
     }
 
@@ -132,12 +134,7 @@ impl Developer {
     /// When it does not go as it should.
     pub fn enroll(&self, invite: &Invite) -> Finished {
         let mut terminal = self.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
-        terminal.expect("PIN");
-        terminal.type_line(PIN);
-        if !terminal.text().contains("tries left") {
-            terminal.expect("again");
-            terminal.type_line(PIN);
-        }
+        unlock(&mut terminal);
         terminal.expect("Enrolled");
         terminal.finish().succeeded()
     }
@@ -160,8 +157,7 @@ impl Developer {
 
     fn sign_in(&self, arguments: &[&str]) -> Finished {
         let mut terminal = self.vouch_at_terminal(arguments);
-        terminal.expect("PIN");
-        terminal.type_line(PIN);
+        unlock(&mut terminal);
         terminal.expect("Signed in as");
         terminal.finish().succeeded()
     }
@@ -215,6 +211,18 @@ impl Developer {
         let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
         u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
     }
+}
+
+/// Answers the question for the PIN; a key that has none gets one.
+pub fn unlock(terminal: &mut Terminal) {
+    let (needs_pin, _) = terminal.expect_one_of(&["left): ", "[Y/n] "]);
+    if needs_pin == 1 {
+        terminal.type_line("y");
+        terminal.expect("New PIN: ");
+        terminal.type_line(PIN);
+        terminal.expect("New PIN again: ");
+    }
+    terminal.type_line(PIN);
 }
 
 impl Drop for Developer {

@@ -22,6 +22,8 @@ use crate::{
 pub struct Issuer {
     folder: PathBuf,
     tls: KeyPairFiles,
+    /// What lets it follow another clock.
+    clock: Vec<(String, String)>,
     process: Option<Process>,
     listeners: Option<Listeners>,
 }
@@ -47,8 +49,8 @@ pub struct Invite {
 impl Issuer {
     /// An issuer whose configuration and data will be in `folder`.
     #[must_use]
-    pub fn new(folder: &Path, tls: KeyPairFiles) -> Self {
-        Self { folder: folder.to_owned(), tls, process: None, listeners: None }
+    pub fn new(folder: &Path, tls: KeyPairFiles, clock: Vec<(String, String)>) -> Self {
+        Self { folder: folder.to_owned(), tls, clock, process: None, listeners: None }
     }
 
     /// Makes the data folder, once.
@@ -84,7 +86,7 @@ impl Issuer {
     pub fn start(&mut self) -> Listeners {
         let ready = self.folder.join("issuer.ready");
         let _ = fs::remove_file(&ready);
-        let mut command = tied(binaries::path("vouch-issuer"));
+        let mut command = self.program();
         self.say_where(command.arg("serve"));
         command.args(["--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]);
         command.arg("--tls-cert").arg(&self.tls.certificate).arg("--tls-key").arg(&self.tls.key);
@@ -150,7 +152,7 @@ impl Issuer {
     /// Runs an administrator's command.
     #[must_use]
     pub fn admin(&self, arguments: &[&str]) -> Ran {
-        self.run(tied(binaries::path("vouch-issuer")), arguments)
+        self.run(self.program(), arguments)
     }
 
     /// Runs an administrator's command at another time, such as `-1h`.
@@ -186,6 +188,12 @@ impl Issuer {
     pub fn audit(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.folder.join("audit.jsonl")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn program(&self) -> Command {
+        let mut command = tied(binaries::path("vouch-issuer"));
+        command.envs(self.clock.iter().cloned());
+        command
     }
 
     fn say_where(&self, command: &mut Command) {

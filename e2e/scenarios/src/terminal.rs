@@ -93,21 +93,31 @@ impl Terminal {
     /// # Panics
     /// When it does not appear.
     pub fn expect(&mut self, text: &str) -> String {
+        self.expect_one_of(&[text]).1
+    }
+
+    /// Reads on until one of several texts appears, and returns which, and what stood before it.
+    ///
+    /// # Panics
+    /// When none appears.
+    pub fn expect_one_of(&mut self, texts: &[&str]) -> (usize, String) {
         let started = Instant::now();
         let mut shown = self.screen.shown.lock().unwrap();
         loop {
             let unread = &shown.bytes[self.read..];
-            if let Some(at) = unread.windows(text.len()).position(|window| window == text.as_bytes()) {
+            let place = |text: &str| unread.windows(text.len()).position(|window| window == text.as_bytes());
+            let found = texts.iter().enumerate().filter_map(|(which, text)| Some((place(text)?, which)));
+            if let Some((at, which)) = found.min() {
                 let before = String::from_utf8_lossy(&unread[..at]).into_owned();
-                self.read += at + text.len();
-                return before;
+                self.read += at + texts[which].len();
+                return (which, before);
             }
             let out_of_time = started.elapsed() > PATIENCE;
             if shown.closed || out_of_time {
                 let transcript = shown.text();
                 drop(shown);
                 let why = if out_of_time { "in time" } else { "before the end" };
-                panic!("{text:?} did not appear {why}:\n$ {}\n{transcript}", self.line);
+                panic!("{texts:?} did not appear {why}:\n$ {}\n{transcript}", self.line);
             }
             shown = self.screen.changed.wait_timeout(shown, Duration::from_millis(200)).unwrap().0;
         }

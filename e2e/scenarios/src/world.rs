@@ -11,6 +11,7 @@ use reqwest::{Certificate, Proxy, blocking::Client};
 use tempfile::TempDir;
 
 use crate::{
+    clock::Clock,
     cloud::Cloud,
     developer::Developer,
     issuer::Issuer,
@@ -34,6 +35,8 @@ pub struct Prepared {
     makers_root: String,
     attestation: KeyPairFiles,
     environment: Vec<(String, String)>,
+    /// What lets people's programs follow another clock.
+    clock: Vec<(String, String)>,
     bundle: PathBuf,
     folder: TempDir,
 }
@@ -45,6 +48,16 @@ impl Prepared {
     /// When anything does not start.
     #[must_use]
     pub fn new() -> Self {
+        Self::following(Vec::new())
+    }
+
+    /// The same, with an issuer and people who follow another clock. The stand-in has a knob for that.
+    #[must_use]
+    pub fn at(clock: &Clock) -> Self {
+        Self::following(clock.environment())
+    }
+
+    fn following(clock: Vec<(String, String)>) -> Self {
         install_crypto_provider();
         let folder = tempfile::Builder::new().prefix("vouch-").tempdir().unwrap();
         let path = folder.path();
@@ -57,11 +70,12 @@ impl Prepared {
         fs::write(&bundle, authority.pem() + &fs::read_to_string(standin.ca()).unwrap()).unwrap();
         let environment = environment(standin.proxy(), &bundle);
         Self {
-            issuer: Issuer::new(path, authority.server(path, ISSUER_HOST)),
+            issuer: Issuer::new(path, authority.server(path, ISSUER_HOST), clock.clone()),
             cloud: Cloud::new(standin, environment.clone()),
             attestation: makers.attestation(path, AAGUID),
             makers_root: makers.pem(),
             environment,
+            clock,
             bundle,
             folder,
         }
@@ -89,7 +103,8 @@ impl Prepared {
     #[must_use]
     pub fn developer(&self, name: &str) -> Developer {
         let home = self.folder().join(name);
-        Developer::new(home, VirtualKey::preload(self.folder()), self.environment.clone())
+        let environment = self.environment.iter().chain(&self.clock).cloned().collect();
+        Developer::new(home, VirtualKey::preload(self.folder()), environment)
     }
 
     /// A new security key that behaves in its own way.
@@ -149,7 +164,15 @@ impl World {
     /// When anything does not start.
     #[must_use]
     pub fn start_with(change: impl FnOnce(&mut Manifest)) -> Self {
-        let mut prepared = Prepared::new();
+        Self::start_prepared(Prepared::new(), change)
+    }
+
+    /// The same, in a world that was prepared otherwise.
+    ///
+    /// # Panics
+    /// When the issuer does not start.
+    #[must_use]
+    pub fn start_prepared(mut prepared: Prepared, change: impl FnOnce(&mut Manifest)) -> Self {
         let mut manifest = Manifest::example(prepared.makers_root());
         change(&mut manifest);
         prepared.issuer.write(&manifest);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vouch_scenarios::{
     World,
-    developer::PIN,
+    developer::unlock,
     guide::{self, HUB, developer_role},
     wait::until,
 };
@@ -25,8 +25,7 @@ fn a_disabled_person_is_out_within_a_second() {
     assert_eq!(refused.stdout, "", "cached credentials are gone with the session");
 
     let mut again = alice.vouch_at_terminal(&["login"]);
-    again.expect("PIN");
-    again.type_line(PIN);
+    unlock(&mut again);
     let _ = again.finish().failed(5, "disabled");
 
     let _ = world.issuer.admin(&["enable", "alice@example.com"]).succeeded();

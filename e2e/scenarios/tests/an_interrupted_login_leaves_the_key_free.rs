@@ -1,6 +1,6 @@
 //! Ctrl-C while the key blinks.
 
-use vouch_scenarios::{World, developer::PIN, virtual_key::KeyOptions};
+use vouch_scenarios::{World, developer::unlock, virtual_key::KeyOptions};
 
 #[test]
 fn an_interrupted_login_leaves_the_key_free() {
@@ -14,16 +14,14 @@ fn an_interrupted_login_leaves_the_key_free() {
     key.insert();
 
     let mut login = alice.vouch_at_terminal(&["login"]);
-    login.expect("PIN");
-    login.type_line(PIN);
+    unlock(&mut login);
     key.wait_for_blinking();
     login.interrupt();
     let interrupted = login.finish();
     assert_eq!(interrupted.status.code(), Some(130), "{interrupted}");
 
     let mut login = alice.vouch_at_terminal(&["login"]);
-    login.expect("PIN");
-    login.type_line(PIN);
+    unlock(&mut login);
     key.wait_for_blinking();
     key.touch();
     login.expect("Signed in as alice@example.com");

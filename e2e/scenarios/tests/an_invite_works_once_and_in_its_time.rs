@@ -1,6 +1,6 @@
 //! An invite is a bearer secret: it ends when it is redeemed, replaced, or late.
 
-use vouch_scenarios::{World, developer::PIN, issuer::Invite, manifest::ISSUER_URL};
+use vouch_scenarios::{World, developer::unlock, issuer::Invite, manifest::ISSUER_URL};
 
 fn enroll_with(world: &World, name: &str, invite: &Invite) -> vouch_scenarios::terminal::Finished {
     let key = world.key(name);
@@ -48,10 +48,7 @@ fn a_guessed_or_replaced_code_does_not_work() {
     alice.insert(&key);
     let spelt_loosely = Invite { code: invite.code.to_lowercase().replace('-', " "), ..invite };
     let mut terminal = alice.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &spelt_loosely.code]);
-    terminal.expect("PIN");
-    terminal.type_line(PIN);
-    terminal.expect("again");
-    terminal.type_line(PIN);
+    unlock(&mut terminal);
     terminal.expect("Enrolled");
     let _ = terminal.finish().succeeded();
 }

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use vouch_scenarios::{World, developer::PIN, manifest::ISSUER_URL};
+use vouch_scenarios::{World, developer::unlock, manifest::ISSUER_URL};
 
 const ROUNDS: u64 = 6;
 
@@ -18,10 +18,7 @@ fn killing_the_issuer_leaves_no_half_enrolled_key() {
         person.insert(&key);
 
         let mut terminal = person.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
-        terminal.expect("PIN");
-        terminal.type_line(PIN);
-        terminal.expect("again");
-        terminal.type_line(PIN);
+        unlock(&mut terminal);
         // Each round strikes a little later.
         thread::sleep(Duration::from_millis(6 * round));
         world.issuer.kill();

@@ -1,6 +1,6 @@
 //! A key that is missing, forbidden, foreign, or pulled out: each has its own sentence.
 
-use vouch_scenarios::{World, developer::PIN, virtual_key::KeyOptions};
+use vouch_scenarios::{World, developer::unlock, virtual_key::KeyOptions};
 
 #[test]
 fn a_helper_without_a_terminal_fails_at_once() {
@@ -42,8 +42,7 @@ fn a_foreign_key_is_told_from_ones_own() {
     alice.pull_out_keys();
     alice.insert(&foreign);
     let mut login = alice.vouch_at_terminal(&["login", "--force"]);
-    login.expect("PIN");
-    login.type_line(PIN);
+    unlock(&mut login);
     login.expect("bob@example.com");
 }
 
@@ -56,8 +55,7 @@ fn a_key_pulled_out_while_it_blinks_is_noticed() {
     key.insert();
 
     let mut login = alice.vouch_at_terminal(&["login", "--force"]);
-    login.expect("PIN");
-    login.type_line(PIN);
+    unlock(&mut login);
     key.wait_for_blinking();
     key.pull_out();
     let _ = login.finish().failed(3, "unplugged");

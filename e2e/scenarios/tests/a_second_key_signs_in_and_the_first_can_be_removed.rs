@@ -1,0 +1,35 @@
+//! Keys get lost: a spare is added with a tap of the first, and the first is removed.
+
+use vouch_scenarios::{World, developer::unlock};
+
+#[test]
+fn a_second_key_signs_in_and_the_first_can_be_removed() {
+    let world = World::start();
+    let (mut alice, mut first) = world.signed_in("alice");
+    let mut spare = world.key("spare");
+    spare.pull_out();
+    alice.insert(&spare);
+
+    let mut add = alice.vouch_at_terminal(&["keys", "add", "--name", "Spare"]);
+    unlock(&mut add);
+    add.expect("Insert the new security key");
+    spare.insert();
+    unlock(&mut add);
+    add.expect("Enrolled \"Spare\"");
+    let _ = add.finish().succeeded();
+
+    first.pull_out();
+    alice.login_again();
+    let keys = alice.vouch(&["keys", "list", "--output", "json"]).succeeded().json();
+    let keys = keys["keys"].as_array().unwrap();
+    assert_eq!(keys.iter().map(|key| key["current"] == true).collect::<Vec<_>>(), [false, true], "{keys:#?}");
+    let _ = alice.vouch(&["keys", "remove", keys[0]["id"].as_str().unwrap()]).succeeded();
+    let last = alice.vouch(&["keys", "remove", "Spare"]);
+    let _ = last.failed(5, "--allow-last");
+
+    spare.pull_out();
+    first.insert();
+    let mut login = alice.vouch_at_terminal(&["login", "--force"]);
+    unlock(&mut login);
+    login.expect("not enrolled");
+}
