@@ -64,14 +64,11 @@ impl FromRequestParts<SharedIssuer> for Session {
         let config = issuer.config.load_full();
         let token = bearer(&parts.headers)?;
         let published = |kid: &str| issuer.keys.verifying_key(kid);
-        let claims =
-            SessionClaims::verify(token, config.url.as_str(), published, config.session_lifetime, now).map_err(token_refusal)?;
+        let claims = SessionClaims::verify(token, config.url.as_str(), published, config.session_lifetime, now)
+            .map_err(token_refusal)?;
         let proof = verify_proof(issuer, &config, parts, Some(token), now)?;
         if proof.thumbprint != claims.thumbprint {
-            return Err(ApiError::new(
-                ErrorCode::InvalidDpopProof,
-                "The session token belongs to another DPoP key.",
-            ));
+            return Err(ApiError::new(ErrorCode::InvalidDpopProof, "The session token belongs to another DPoP key."));
         }
         let stored = issuer.store.user(claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
         let key = session::check(&claims, &stored.user).map_err(ended)?;

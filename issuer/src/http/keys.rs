@@ -52,8 +52,7 @@ pub async fn challenge(
             return Err(Refusal::ForeignKey);
         }
         let registrar = Registrar::new(&session.config, &issuer.secrets)?;
-        let signed_in =
-            login::consume(&*issuer.store, &registrar.party, owner, &open, &request.assertion, now).await?;
+        let signed_in = login::consume(&*issuer.store, &registrar.party, owner, &open, &request.assertion, now).await?;
         registrar.offer_for_assertion(&signed_in.user, now)
     }
     .await;

@@ -25,13 +25,17 @@ const SALT: &[u8] = b"vouch issuer root secret v1";
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     /// The database was made, but its initialisation did not get this far.
-    #[error("the database holds no root secret: its initialisation did not finish; delete it and run `vouch-issuer init` again, or restore it from a backup")]
+    #[error(
+        "the database holds no root secret: its initialisation did not finish; delete it and run `vouch-issuer init` again, or restore it from a backup"
+    )]
     Missing,
     /// `create` found one.
     #[error("the database holds a root secret already, and it is left as it is")]
     Exists,
     /// Not 32 bytes.
-    #[error("the root secret in the database has {0} bytes instead of {ROOT_LENGTH}; restore the database from a backup")]
+    #[error(
+        "the root secret in the database has {0} bytes instead of {ROOT_LENGTH}; restore the database from a backup"
+    )]
     Damaged(usize),
     /// The system's random number generator, or the key derivation, fails.
     #[error("the cryptographic library failed")]

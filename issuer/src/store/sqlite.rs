@@ -119,7 +119,9 @@ impl Store for SqliteStore {
     async fn health(&self) -> Result<(), StoreError> {
         self.database
             .call(|connection| {
-                connection.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)")?.query_row([], |_| Ok(()))?;
+                connection
+                    .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)")?
+                    .query_row([], |_| Ok(()))?;
                 Ok(())
             })
             .await

@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub(crate) mod authenticator;
+pub(crate) mod client;
 pub(crate) mod dpop;
+pub(crate) mod issuer;

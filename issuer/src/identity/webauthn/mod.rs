@@ -101,8 +101,7 @@ impl RelyingParty {
     ) -> Result<(CreationChallengeResponse, PasskeyRegistration), KeyFault> {
         let email = user.email.as_str();
         let exclude = user.keys.iter().map(|key| key.passkey.cred_id().clone()).collect();
-        let (mut options, state) =
-            self.webauthn.start_passkey_registration(user.id.0, email, email, Some(exclude))?;
+        let (mut options, state) = self.webauthn.start_passkey_registration(user.id.0, email, email, Some(exclude))?;
         let request = &mut options.public_key;
         if let Some(selection) = &mut request.authenticator_selection {
             selection.resident_key = Some(ResidentKeyRequirement::Required);

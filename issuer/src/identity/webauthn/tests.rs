@@ -7,9 +7,7 @@ use vouch_issuer_api::error::ErrorCode;
 use webauthn_rs::prelude::{Credential, Passkey};
 use webauthn_rs_proto::{AttestationConveyancePreference, ResidentKeyRequirement, UserVerificationPolicy};
 
-use super::{
-    Acceptance, AcceptedCredential, KeyFault, RelyingParty, TrustAnchors, UnreadableAnchor, credential_id,
-};
+use super::{Acceptance, AcceptedCredential, KeyFault, RelyingParty, TrustAnchors, UnreadableAnchor, credential_id};
 use crate::{
     store::conformance::{key, person},
     testing::authenticator::{AAGUID, Attestation, ISSUER, Maker, SecurityKey},
