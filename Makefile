@@ -23,8 +23,11 @@ endif
 
 CARGO_DENY := 0.20.2
 
+# For each fuzz target.
+FUZZ_SECONDS := 10
+
 # To compile the workspace; to compile the virtual key's firmware; to run the end-to-end tests.
-PACKAGES_TO_BUILD := gcc libc6-dev libudev-dev make pkg-config
+PACKAGES_TO_BUILD := g++ gcc libc6-dev libudev-dev make pkg-config
 PACKAGES_FOR_VIRTUAL_KEY := clang
 PACKAGES_TO_TEST := faketime strace util-linux
 
@@ -37,7 +40,7 @@ demo: binaries virtual-key setup-clients ## Watch one tap become AWS credentials
 	@$(CARGO_TARGET_DIR)/debug/demo $(if $(KEY),--key $(KEY))
 
 .PHONY: test
-test: lint binaries virtual-key setup-clients ## Everything that is checked before a change lands.
+test: lint binaries virtual-key setup-clients fuzz bench ## Everything that is checked before a change lands.
 	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo test $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
 	cargo test $(LOCKED) --workspace --doc
 	cargo test $(LOCKED) --workspace --tests --no-fail-fast
@@ -45,6 +48,15 @@ test: lint binaries virtual-key setup-clients ## Everything that is checked befo
 .PHONY: check
 check: lint ## The quick part: format, lints, dependencies, unit tests.
 	cargo test $(LOCKED) --workspace --lib
+
+.PHONY: bench
+bench: setup-build ## Compare with limits and peers, in release builds; prints ratios.
+	cargo build $(LOCKED) --release --bins --package vouch-bench --package vouch-cli --package vouch-issuer
+	$(CARGO_TARGET_DIR)/release/vouch-bench
+
+.PHONY: fuzz
+fuzz: setup-build ## Feed every parser of foreign bytes for a while. FUZZ_SECONDS=600 for longer.
+	e2e/fuzz/run $(FUZZ_SECONDS)
 
 .PHONY: fmt
 fmt: ## Format the code.
