@@ -178,3 +178,33 @@ impl std::fmt::Debug for Audit {
         f.write_str("Audit")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::metrics::{Gauges, Metrics};
+
+    #[test]
+    fn every_line_is_counted_by_action_and_outcome() {
+        let metrics = Metrics::new();
+        let audit = Audit::to(Box::new(std::io::sink())).counting(metrics.events());
+        let refused = Event { refused: Some(ErrorCode::RoleNotAllowed), ..Event::new(Action::Minted) };
+        for event in [Event::new(Action::Minted), refused.clone(), refused] {
+            audit.record(Timestamp::UNIX_EPOCH, &event);
+        }
+        let text = metrics.render(&Gauges::default()).unwrap();
+        assert!(text.contains("vouch_issuer_events_total{action=\"minted\",outcome=\"done\"} 1"), "{text}");
+        assert!(text.contains("vouch_issuer_events_total{action=\"minted\",outcome=\"refused\"} 2"), "{text}");
+    }
+
+    #[test]
+    fn an_action_is_spelt_in_metrics_as_on_the_trail() {
+        for action in
+            [Action::Invited, Action::KeyAdded, Action::LoggedOutEverywhere, Action::Minted, Action::SigningKey]
+        {
+            assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
+        }
+    }
+}

@@ -145,3 +145,6 @@ async fn nothing_here() -> ApiError {
 async fn other_methods_only() -> Response {
     axum::http::StatusCode::METHOD_NOT_ALLOWED.into_response()
 }
+
+#[cfg(test)]
+mod tests;
