@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::Write,
-    net::{IpAddr, Ipv4Addr},
+    net::SocketAddr,
     num::NonZeroU32,
     sync::{Arc, Mutex},
     time::Duration,
@@ -11,17 +11,12 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
-    extract::Request,
+    extract::{ConnectInfo, Request},
     http::{HeaderMap, StatusCode},
-    middleware::{Next, from_fn, from_fn_with_state},
-    response::Response,
-    routing::{get, patch, post},
 };
 use jiff::Timestamp;
 use serde_json::Value;
 use tower::ServiceExt as _;
-use vouch_issuer_api::paths;
 use vouch_keyring::{Algorithm, KeyPolicy, KeyPolicySettings};
 
 use super::authenticator::ISSUER;
@@ -33,7 +28,7 @@ use crate::{
         SessionTagKeys, UngovernedAccounts,
     },
     database::Database,
-    http::{authenticate::supply_nonce, context::RequestContext, enroll, keys as key_routes, oauth, session},
+    http::router::public,
     identity::{invite::InviteCode, secrets::Secrets},
     keys::{KeyService, change},
     metrics::Metrics,
@@ -130,7 +125,7 @@ impl TestIssuer {
             metrics: Metrics::new(),
         };
         let issuer = Arc::new(Issuer::new(parts));
-        let router = router(&issuer);
+        let router = public(Arc::clone(&issuer));
         Self { issuer, clock, router, trail, directory }
     }
 
@@ -169,7 +164,8 @@ impl TestIssuer {
         self.issuer.store.replace(&stored, &next).await.unwrap();
     }
 
-    pub(crate) async fn call(&self, request: Request) -> Answer {
+    pub(crate) async fn call(&self, mut request: Request) -> Answer {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 50_000))));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
@@ -223,28 +219,4 @@ pub(crate) fn config() -> Config {
         users: Vec::new(),
         clients: Vec::new(),
     }
-}
-
-fn router(issuer: &SharedIssuer) -> Router {
-    let proven = Router::new()
-        .route(paths::TOKEN, post(oauth::token))
-        .route(paths::KEYS_CHALLENGE, post(key_routes::challenge))
-        .route(paths::KEYS, get(key_routes::list).post(key_routes::register))
-        .route(paths::KEY, patch(key_routes::rename).delete(key_routes::remove))
-        .route(paths::SESSION, get(session::show).delete(session::end_all))
-        .route(paths::SESSION_WATCH, get(session::watch))
-        .layer(from_fn_with_state(Arc::clone(issuer), supply_nonce));
-    Router::new()
-        .route(paths::FIDO2_CHALLENGE, post(oauth::challenge))
-        .route(paths::ENROLL_CHALLENGE, post(enroll::challenge))
-        .route(paths::ENROLL, post(enroll::register))
-        .merge(proven)
-        .layer(from_fn(add_context))
-        .with_state(Arc::clone(issuer))
-}
-
-async fn add_context(mut request: Request<Body>, next: Next) -> Response {
-    let source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    request.extensions_mut().insert(RequestContext { request_id: "request-1".to_owned(), source });
-    next.run(request).await
 }

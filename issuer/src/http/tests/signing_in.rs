@@ -40,7 +40,8 @@ async fn a_tap_buys_a_session_that_names_the_person_and_the_key() {
     let line = issuer.trail().pop().unwrap();
     assert_eq!(line["action"], "login");
     assert_eq!(line["key_id"], response.session.key_id);
-    assert_eq!((&line["source"], &line["request_id"]), (&json!("192.0.2.1"), &json!("request-1")));
+    assert_eq!(line["source"], "192.0.2.1");
+    assert!(line["request_id"].is_string());
 }
 
 #[tokio::test]
