@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod enrolling;
-mod every_route;
 mod own_keys;
 mod sessions;
 mod signing_in;
