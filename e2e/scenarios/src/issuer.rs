@@ -170,6 +170,20 @@ impl Issuer {
         Ran::to_the_end(format!("vouch-issuer {}", arguments.join(" ")), &mut command)
     }
 
+    /// Checks the manifest.
+    #[must_use]
+    pub fn check(&self) -> Ran {
+        let mut command = self.program();
+        command.arg("check").arg("-f").arg(self.config());
+        Ran::to_the_end("vouch-issuer check".to_owned(), &mut command)
+    }
+
+    /// What it logged since its first start.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("issuer.log")).unwrap_or_default()
+    }
+
     /// Invites a person.
     ///
     /// # Panics

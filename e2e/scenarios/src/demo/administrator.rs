@@ -20,17 +20,18 @@ pub(super) struct Administrator {
 impl Administrator {
     pub(super) fn new(stage: &Stage) -> Self {
         let machine = stage.person("administrator");
+        // Version 1 of the aws command would fetch a parameter that is a URL, such as the client id.
         let profiles: String = [("management", HUB), ("development", DEVELOPMENT), ("production", PRODUCTION)]
             .map(|(profile, account)| {
                 let keys = stage.account(account);
                 format!(
-                    "[{profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+                    "[profile {profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\ncli_follow_urlparam = false\n",
                     keys.access_key_id, keys.secret_access_key
                 )
             })
             .concat();
         fs::create_dir_all(machine.home().join(".aws")).unwrap();
-        fs::write(machine.home().join(".aws/credentials"), profiles).unwrap();
+        fs::write(machine.home().join(".aws/config"), profiles).unwrap();
         Self { machine }
     }
 
