@@ -36,7 +36,7 @@ fn nothing_secret_is_in_any_log() {
 
     let secrets = [
         ("the PIN", PIN.to_owned()),
-        ("the invite code", invite.code.clone()),
+        ("the invite code", invite.code),
         ("the secret key of AWS", credentials["SecretAccessKey"].as_str().unwrap().to_owned()),
         ("the session token of AWS", credentials["SessionToken"].as_str().unwrap()[..40].to_owned()),
         // Every JWT with a header of two members or more begins like this.
