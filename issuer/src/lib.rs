@@ -4,12 +4,14 @@ pub mod admin;
 pub mod audit;
 pub mod aws;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod database;
 pub mod http;
 pub mod identity;
 pub mod keys;
 pub mod metrics;
+pub mod reload;
 pub mod state;
 pub mod store;
 #[cfg(test)]

@@ -21,14 +21,12 @@ const BACK_DATED: Duration = Duration::from_secs(60);
 /// The longest life, whatever the policy says: AWS accepts the token for another 300 s after it.
 const LONGEST_LIFE: Duration = Duration::from_secs(300);
 
-/// Whom an assertion is about.
+/// What an assertion says of the person's security key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subject<'a> {
-    /// The person's verified address.
-    pub email: &'a EmailAddress,
-    /// Whether the maker of the security key was proven when it was enrolled.
+pub struct Hardware {
+    /// Whether its maker was proven when it was enrolled.
     pub attested: bool,
-    /// The model of the security key.
+    /// Its model.
     pub aaguid: Option<Uuid>,
 }
 
@@ -119,8 +117,8 @@ const fn tag_keys(keys: SessionTagKeys) -> &'static [&'static str] {
     }
 }
 
-/// Signs an assertion for the first role of an authorized chain. Only the authorization check makes an
-/// [`AuthorizedRole`], so nothing is minted without it.
+/// Signs an assertion about the person of an [`AuthorizedRole`], for the first role of its chain. Only the
+/// authorization check makes one, so nothing is minted without it, and nothing for anybody else.
 ///
 /// # Errors
 /// When signing fails.
@@ -128,10 +126,10 @@ pub fn mint(
     signer: &Signer,
     policy: &AssertionPolicy<'_>,
     role: &AuthorizedRole,
-    subject: &Subject<'_>,
+    hardware: Hardware,
     now: Timestamp,
 ) -> Result<Assertion, SignError> {
-    let email = subject.email;
+    let email = role.email();
     let issued_at = now.as_second() - BACK_DATED.as_secs().cast_signed();
     let lifetime = policy.lifetime.min(LONGEST_LIFE);
     let exp = now.as_second().saturating_add_unsigned(lifetime.as_secs());
@@ -148,8 +146,8 @@ pub fn mint(
         email,
         email_verified: true,
         hd: email.domain(),
-        hardware_verified: subject.attested,
-        hardware_aaguid: subject.aaguid,
+        hardware_verified: hardware.attested,
+        hardware_aaguid: hardware.aaguid,
         source_identity: email,
         roles: [role.first_hop()],
         tags: Tags {
@@ -202,8 +200,8 @@ mod tests {
         let role = catalogue.authorize(&Person { email: &email, groups: &[] }, &role, Some(&via)).unwrap();
         let policy =
             AssertionPolicy { issuer: "https://vouch.example.com", lifetime: Duration::from_secs(lifetime), tag_keys };
-        let subject = Subject { email: &email, attested: true, aaguid: Some(Uuid::from_u128(7)) };
-        let assertion = mint(&signer(), &policy, &role, &subject, now()).unwrap();
+        let hardware = Hardware { attested: true, aaguid: Some(Uuid::from_u128(7)) };
+        let assertion = mint(&signer(), &policy, &role, hardware, now()).unwrap();
         let part = |index: usize| {
             let part = assertion.token.split('.').nth(index).unwrap();
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()

@@ -29,6 +29,7 @@ pub struct Person<'a> {
 /// Proof that a person may take a role now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizedRole {
+    email: EmailAddress,
     role: RoleArn,
     hub: Option<RoleArn>,
     federation: Option<Arc<str>>,
@@ -36,6 +37,12 @@ pub struct AuthorizedRole {
 }
 
 impl AuthorizedRole {
+    /// Whom it was granted to. An assertion for this role is about nobody else.
+    #[must_use]
+    pub const fn email(&self) -> &EmailAddress {
+        &self.email
+    }
+
     /// The role that was asked for.
     #[must_use]
     pub const fn role(&self) -> &RoleArn {
@@ -209,7 +216,8 @@ impl Catalogue {
             return Err(RoleRefusal::Ungoverned(role.clone()));
         }
         let Some(via) = via else {
-            return Ok(AuthorizedRole { role: role.clone(), hub: None, federation: None, max_session: None });
+            let (email, role) = (person.email.clone(), role.clone());
+            return Ok(AuthorizedRole { email, role, hub: None, federation: None, max_session: None });
         };
         if via.partition() != role.partition() {
             return Err(RoleRefusal::OtherPartition { role: role.clone(), via: via.clone() });
@@ -221,6 +229,7 @@ impl Catalogue {
             return Err(RoleRefusal::HubBehindHub { role: role.clone(), via: via.clone(), hub });
         }
         Ok(AuthorizedRole {
+            email: person.email.clone(),
             role: role.clone(),
             hub: Some(via.clone()),
             federation: None,
@@ -283,6 +292,7 @@ fn declared(
             Err(RoleRefusal::OtherWay { role: role.clone(), hub, via: via.clone() })
         }
         _ => Ok(AuthorizedRole {
+            email: person.email.clone(),
             role: role.clone(),
             hub,
             federation: Some(Arc::clone(federation)),

@@ -14,7 +14,7 @@ use super::{attempt::Attempt, authenticate::Session, body::JsonBody, context::Re
 use crate::{
     audit::Action,
     aws::{
-        assertion::{self, Assertion, AssertionPolicy, Subject},
+        assertion::{self, Assertion, AssertionPolicy, Hardware},
         authorize::{AuthorizedRole, Person, RoleRefusal},
     },
     state::{Issuer, SharedIssuer},
@@ -68,8 +68,8 @@ fn mint(
         lifetime: session.config.aws.token_lifetime,
         tag_keys: session.config.aws.session_tag_keys,
     };
-    let subject = Subject { email: &user.email, attested: session.key.attested, aaguid: session.key.aaguid };
-    let assertion = assertion::mint(&signer, &policy, &role, &subject, now)?;
+    let hardware = Hardware { attested: session.key.attested, aaguid: session.key.aaguid };
+    let assertion = assertion::mint(&signer, &policy, &role, hardware, now)?;
     Ok((signer.kid().to_string(), role, assertion))
 }
 

@@ -1,0 +1,5 @@
+//! The program `vouch-issuer`.
+
+fn main() -> std::process::ExitCode {
+    vouch_issuer::command::main()
+}
