@@ -4,6 +4,7 @@
 //! used once and a key is enrolled once, whatever the number of replicas. Nothing here is ever written because of
 //! a request without a verified identity.
 
+pub mod cached;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod record;

@@ -213,7 +213,7 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::sync::Arc;
@@ -226,18 +226,19 @@ mod tests {
         store::{Store, conformance::Subject, record::UserId},
     };
 
-    struct Sqlite {
+    /// A database file, opened as often as it is asked for.
+    pub(in crate::store) struct Sqlite {
         directory: tempfile::TempDir,
     }
 
     impl Sqlite {
-        fn new() -> Self {
+        pub(in crate::store) fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             drop(Database::create(&directory.path().join("vouch.db")).unwrap());
             Self { directory }
         }
 
-        fn open(&self) -> Database {
+        pub(in crate::store) fn open(&self) -> Database {
             Database::open(&self.directory.path().join("vouch.db")).unwrap()
         }
     }

@@ -160,6 +160,18 @@ async fn refuses_what_differs_from_an_honest_assertion() {
 }
 
 #[tokio::test]
+async fn a_copy_of_a_key_is_noticed_by_its_counter() {
+    let issuer = TestIssuer::new().await;
+    let (mut client, mut key) = alice(&issuer).await;
+    key.counter = 10;
+    client.sign_in(&mut key).await;
+    key.counter = 5;
+    let refused = client.try_sign_in(&mut key).await;
+    assert_eq!(refused.error(), "invalid_grant");
+    assert!(refused.body["error_description"].as_str().unwrap().contains("counter"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_key_answering_for_another_person_is_refused() {
     let issuer = TestIssuer::new().await;
     let (mut client, mut alices) = alice(&issuer).await;
