@@ -76,19 +76,23 @@ pub fn definitions() -> Vec<Definition> {
 fn definition(kind: &'static str, crd: CustomResourceDefinition) -> Definition {
     let name = crd.metadata.name.clone().unwrap_or_default();
     let mut manifest = serde_json::json!(crd);
-    without_nullable(&mut manifest);
+    as_kubernetes_knows(&mut manifest);
     Definition { kind, name, manifest }
 }
 
-/// Removes `nullable`, which schemars writes for every `Option`. An API server then treats `null` as absent, before it
-/// fills in defaults, and no CEL rule has to tell the two apart.
-fn without_nullable(value: &mut Value) {
+/// Removes what schemars writes and Kubernetes does not want. `nullable`, because an API server treats `null` as absent
+/// where it is not allowed, before it fills in defaults, so no CEL rule has to tell the two apart. `format: uint32`,
+/// which it does not know; every such field has bounds.
+fn as_kubernetes_knows(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.remove("nullable");
-            members.values_mut().for_each(without_nullable);
+            if members.get("format").is_some_and(|format| format == "uint32") {
+                members.remove("format");
+            }
+            members.values_mut().for_each(as_kubernetes_knows);
         }
-        Value::Array(items) => items.iter_mut().for_each(without_nullable),
+        Value::Array(items) => items.iter_mut().for_each(as_kubernetes_knows),
         _ => {}
     }
 }

@@ -33,7 +33,7 @@ use crate::schema;
 )]
 #[x_kube(validation = Rule::new("size(self.spokes) == 0 || has(self.hub)")
     .message("spokes are reached through a hub; declare spec.hub"))]
-#[x_kube(validation = Rule::new("has(self.hub) || size(self.roles) > 0")
+#[x_kube(validation = Rule::new("has(self.hub) || size(self.roles) + size(self.spokes) > 0")
     .message("declares no role; add roles, or a hub and spokes"))]
 #[x_kube(validation = Rule::new("!has(self.hub) || !self.roles.exists(r, r.name == self.hub.name)")
     .message("must differ from the names in spec.roles: IAM has one role of a name in an account")

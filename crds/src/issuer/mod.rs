@@ -97,11 +97,11 @@ fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// Session tokens are signed, too: a key stays published while a session it signed lasts, and for the 300 seconds by
-/// which verifiers may be late.
+/// which verifiers may be late. A lifetime above the highest allowed has its own sentence.
 fn sessions_outlive_no_key() -> Rule {
     duration::rule(
         &["self.signingKeys.retainRetired", "self.session.lifetime"],
-        "{self.signingKeys.retainRetired} >= {self.session.lifetime} + 300",
+        "{self.session.lifetime} > 86400 || {self.signingKeys.retainRetired} >= {self.session.lifetime} + 300",
         "must be at least 5m longer than session.lifetime, or a rotation would end sessions",
     )
     .field_path(".signingKeys.retainRetired")

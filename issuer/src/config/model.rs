@@ -164,4 +164,6 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// What it may ask for; `openid` is always there.
     pub scopes: Vec<Scope>,
+    /// It cannot keep a secret and proves itself by PKCE alone.
+    pub public: bool,
 }

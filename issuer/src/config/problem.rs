@@ -1,6 +1,11 @@
 //! What is wrong with a configuration, in the words of whoever has to put it right.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::document::SyntaxError;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +34,21 @@ pub struct Place {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(super) fn new(problems: Vec<Problem>) -> Option<Self> {
+    pub(super) fn new(mut problems: Vec<Problem>) -> Option<Self> {
+        problems.sort_by_key(|problem| problem.place.line);
         (!problems.is_empty()).then_some(Self(problems))
+    }
+
+    /// One mistake, of the whole.
+    pub(super) fn one(reason: String) -> Self {
+        Self(vec![Problem { place: Place::default(), reason }])
+    }
+
+    pub(super) fn in_file(mut self, path: &Path) -> Self {
+        for problem in &mut self.0 {
+            problem.place.file = Some(path.to_owned());
+        }
+        self
     }
 
     /// The mistakes.
@@ -57,7 +75,16 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place == Place::default() {
+            return write!(f, "the configuration {}", self.reason);
+        }
         write!(f, "{}: {}", self.place, self.reason)
+    }
+}
+
+impl From<SyntaxError> for Problem {
+    fn from(SyntaxError { line, reason }: SyntaxError) -> Self {
+        Self { place: Place { line, ..Place::default() }, reason }
     }
 }
 

@@ -1,0 +1,174 @@
+//! A `VouchIssuer` as validated values.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use vouch_crds::issuer::{
+    AttestationRoots as DeclaredRoots, AuthenticatorPolicy as DeclaredPolicy, Authenticators as DeclaredAuthenticators,
+    RateLimit as DeclaredLimit, SigningAlgorithm, VouchIssuerSpec,
+};
+use vouch_keyring::{Algorithm, KeyPolicy, KeyPolicySettings};
+
+use super::{parse, parse_all};
+use crate::config::{
+    AttestationRoots, AuthenticatorPolicy, Authenticators, AwsSettings, Config, Enrollment, Organization, RateLimit,
+    RateLimits,
+    manifest::{Kind, Manifest},
+    problem::Problem,
+};
+
+/// The issuer, without federations, people and applications.
+pub(super) fn issuer(
+    manifest: &Manifest,
+    spec: VouchIssuerSpec,
+    manifests: &[Manifest],
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
+    if spec.store.is_some() {
+        let reason = "is for a cluster; an issuer that runs alone keeps people in its own database, so leave it out";
+        problems.push(manifest.problem("spec.store", reason));
+    }
+    let url = parse(manifest, "spec.url", &spec.url, problems);
+    let organization = Organization {
+        email_domains: parse_all(
+            manifest,
+            "spec.organization.emailDomains",
+            &spec.organization.email_domains,
+            problems,
+        ),
+        name: spec.organization.name.clone(),
+    };
+    let key_policy = key_policy(manifest, &spec, problems);
+    let trusted_proxies = parse_all(manifest, "spec.http.trustedProxies", &spec.http.trusted_proxies, problems);
+    let authenticators = authenticators(manifest, &spec.authenticators, manifests, problems);
+    Some(Config {
+        name: manifest.name.clone(),
+        namespace: manifest.namespace.clone(),
+        url: url?,
+        organization,
+        session_lifetime: spec.session.lifetime.into(),
+        key_policy: key_policy?,
+        jwks_max_age: spec.signing_keys.jwks_max_age.into(),
+        authenticators: authenticators?,
+        enrollment: Enrollment {
+            invites: spec.enrollment.invites,
+            invite_lifetime: spec.enrollment.invite_lifetime.into(),
+        },
+        aws: AwsSettings {
+            token_lifetime: spec.aws.token_lifetime.into(),
+            ungoverned_accounts: spec.aws.ungoverned_accounts,
+            session_tag_keys: spec.aws.session_tag_keys,
+        },
+        rate_limits: RateLimits {
+            per_client: rate_limit(spec.rate_limits.per_client),
+            per_user: rate_limit(spec.rate_limits.per_user),
+        },
+        trusted_proxies,
+        federations: Vec::new(),
+        users: Vec::new(),
+        clients: Vec::new(),
+    })
+}
+
+/// The schema starts both at 1.
+fn rate_limit(declared: DeclaredLimit) -> RateLimit {
+    let positive = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    RateLimit { requests_per_minute: positive(declared.requests_per_minute), burst: positive(declared.burst) }
+}
+
+fn key_policy(manifest: &Manifest, spec: &VouchIssuerSpec, problems: &mut Vec<Problem>) -> Option<KeyPolicy> {
+    let algorithms = spec.signing_keys.algorithms.iter().map(|algorithm| match algorithm {
+        SigningAlgorithm::Es256 => Algorithm::Es256,
+        SigningAlgorithm::Rs256 => Algorithm::Rs256,
+    });
+    let settings = KeyPolicySettings {
+        algorithms: algorithms.collect(),
+        rotation_period: spec.signing_keys.rotation_period.into(),
+        publish_lead: spec.signing_keys.publish_lead.into(),
+        retain_retired: spec.signing_keys.retain_retired.into(),
+        max_token_lifetime: Duration::from(spec.session.lifetime).max(spec.aws.token_lifetime.into()),
+    };
+    match KeyPolicy::new(settings) {
+        Ok(policy) => Some(policy),
+        Err(error) => {
+            let found = error.0.iter().map(|problem| manifest.problem("spec.signingKeys", problem.to_string()));
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+fn authenticators(
+    manifest: &Manifest,
+    declared: &DeclaredAuthenticators,
+    manifests: &[Manifest],
+    problems: &mut Vec<Problem>,
+) -> Option<Authenticators> {
+    let allowed_aaguids =
+        parse_all(manifest, "spec.authenticators.allowedAaguids", &declared.allowed_aaguids, problems);
+    let roots = match &declared.attestation_roots {
+        Some(roots) => Some(attestation_roots(manifest, roots, manifests, problems)?),
+        None => None,
+    };
+    let policy = match (declared.policy, roots) {
+        (DeclaredPolicy::YubiKey, roots) => AuthenticatorPolicy::YubiKey(roots),
+        (DeclaredPolicy::Attested, Some(roots)) => AuthenticatorPolicy::Attested(roots),
+        (DeclaredPolicy::Attested, None) => {
+            problems.push(manifest.problem("spec.authenticators.attestationRoots", "is missing"));
+            return None;
+        }
+        (DeclaredPolicy::Any, _) => AuthenticatorPolicy::Any,
+    };
+    Some(Authenticators { policy, allowed_aaguids })
+}
+
+fn attestation_roots(
+    manifest: &Manifest,
+    declared: &DeclaredRoots,
+    manifests: &[Manifest],
+    problems: &mut Vec<Problem>,
+) -> Option<AttestationRoots> {
+    const FIELD: &str = "spec.authenticators.attestationRoots";
+    if let Some(pem) = &declared.pem {
+        return certificates(manifest, &format!("{FIELD}.pem"), pem, problems);
+    }
+    let reference = declared.config_map_ref.as_ref()?;
+    let found = manifests.iter().find(|object| object.kind == Kind::ConfigMap && object.name == reference.name);
+    let Some(config_map) = found else {
+        let reason = format!("is {}; there is no such ConfigMap in this file", reference.name);
+        problems.push(manifest.problem(&format!("{FIELD}.configMapRef.name"), reason));
+        return None;
+    };
+    let data = config_map.value.get("data").and_then(|data| data.get(&reference.key));
+    let Some(pem) = data.and_then(serde_json::Value::as_str) else {
+        let reason = format!("is {}; ConfigMap {} has no such key in its data", reference.key, reference.name);
+        problems.push(manifest.problem(&format!("{FIELD}.configMapRef.key"), reason));
+        return None;
+    };
+    certificates(config_map, &format!("data.{}", reference.key), pem, problems)
+}
+
+fn certificates(manifest: &Manifest, field: &str, pem: &str, problems: &mut Vec<Problem>) -> Option<AttestationRoots> {
+    let (mut certificates, before) = (Vec::new(), problems.len());
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem.as_bytes()).enumerate() {
+        let usable = certificate.map_err(|error| error.to_string()).and_then(|certificate| {
+            RootCertStore::empty().add(certificate.clone()).map_err(|error| error.to_string())?;
+            Ok(certificate)
+        });
+        match usable {
+            Ok(certificate) => certificates.push(certificate),
+            Err(error) => {
+                problems.push(manifest.problem(field, format!("certificate {} cannot be read: {error}", index + 1)));
+            }
+        }
+    }
+    if problems.len() > before {
+        return None;
+    }
+    let roots = AttestationRoots::new(certificates);
+    if roots.is_none() {
+        problems.push(manifest.problem(field, "holds no certificate; it must begin with -----BEGIN CERTIFICATE-----"));
+    }
+    roots
+}

@@ -1,0 +1,235 @@
+//! One object of a stream: what it is, and whether its schema accepts it.
+//!
+//! The schemas are those that a cluster installs, CEL rules included, so that both refuse the same objects with the same
+//! sentences.
+
+use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use vouch_crds::API_VERSION;
+
+use super::{
+    document::{Document, Duplicate, Node},
+    problem::{Place, Problem},
+    schema,
+};
+
+/// What an object can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Kind {
+    VouchIssuer,
+    AwsFederation,
+    VouchUser,
+    OidcClient,
+    ConfigMap,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::VouchIssuer, Self::AwsFederation, Self::VouchUser, Self::OidcClient, Self::ConfigMap];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::VouchIssuer => "VouchIssuer",
+            Self::AwsFederation => "AwsFederation",
+            Self::VouchUser => "VouchUser",
+            Self::OidcClient => "OidcClient",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+
+    const fn api_version(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "v1",
+            _ => API_VERSION,
+        }
+    }
+}
+
+/// An object that says what it is.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
+    /// Its schema accepts it.
+    pub(super) valid: bool,
+    pub(super) value: Value,
+    node: Node,
+}
+
+impl Manifest {
+    /// A problem with one of its fields.
+    pub(super) fn problem(&self, field: &str, reason: impl Into<String>) -> Problem {
+        let object = format!("{} {}", self.kind.as_str(), self.name);
+        Problem { place: place(&self.node, object, field), reason: reason.into() }
+    }
+
+    /// The declaration as its type; `None` when the schema refuses it.
+    pub(super) fn spec<T: DeserializeOwned>(&self) -> Option<Result<T, Problem>> {
+        let spec = self.value.get("spec").cloned().filter(|_| self.valid)?;
+        Some(serde_json::from_value(spec).map_err(|error| self.problem("spec", error.to_string())))
+    }
+
+    /// As sentences name it: `namespace/name`, or `name`.
+    pub(super) fn full_name(&self) -> String {
+        self.namespace.as_ref().map_or_else(|| self.name.clone(), |namespace| format!("{namespace}/{}", self.name))
+    }
+}
+
+fn place(node: &Node, object: String, field: &str) -> Place {
+    let field = (!field.is_empty()).then(|| field.to_owned());
+    Place { file: None, line: Some(node.line_of(field.as_deref().unwrap_or_default())), object: Some(object), field }
+}
+
+/// The schemas of everything that a stream may contain.
+pub(super) struct Schemas {
+    kinds: Vec<(Kind, Value, CompiledSchema)>,
+    validator: Validator,
+}
+
+impl Schemas {
+    pub(super) fn new() -> Self {
+        let definitions = vouch_crds::definitions();
+        let kinds = Kind::ALL.into_iter().map(|kind| {
+            let definition = definitions.iter().find(|definition| definition.kind == kind.as_str());
+            let schema = definition.map_or_else(config_map, |definition| object(definition.schema()));
+            let compiled = compile_schema(&schema);
+            (kind, schema, compiled)
+        });
+        Self { kinds: kinds.collect(), validator: Validator::new() }
+    }
+
+    /// Identifies and checks one document.
+    ///
+    /// What has no kind or no name cannot be spoken of by others and is `None`.
+    pub(super) fn check(&self, document: Document, problems: &mut Vec<Problem>) -> Option<Manifest> {
+        let Document { number, root } = document;
+        let mut value = root.to_value();
+        if !value.is_object() {
+            let reason = "must be an object with apiVersion, kind, metadata and spec".to_owned();
+            problems.push(Problem { place: place(&root, format!("document {number}"), ""), reason });
+            return None;
+        }
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
+        let (kind, name, namespace) = (text("/kind"), text("/metadata/name"), text("/metadata/namespace"));
+        let object = match (&kind, &name) {
+            (Some(kind), Some(name)) => format!("{kind} {name}"),
+            (Some(kind), None) => format!("{kind} in document {number}"),
+            _ => format!("document {number}"),
+        };
+        let duplicates = root.duplicates();
+        let unambiguous = duplicates.is_empty();
+        for Duplicate { line, field } in duplicates {
+            let place = Place { line: Some(line), ..place(&root, object.clone(), &field) };
+            problems.push(Problem { place, reason: "is given twice".to_owned() });
+        }
+        let api_version = text("/apiVersion").unwrap_or_default();
+        let (kind, schema, compiled) = match self.of(&api_version, kind.as_deref()) {
+            Ok(found) => found,
+            Err((field, reason)) => {
+                problems.push(Problem { place: place(&root, object, field), reason });
+                return None;
+            }
+        };
+        if let Some(members) = value.as_object_mut() {
+            // Written by controllers, never by people, and ignored on creation in a cluster, too.
+            members.remove("status");
+        }
+        let findings = self.findings(schema, compiled, &value);
+        let valid = findings.is_empty() && unambiguous;
+        let found =
+            findings.into_iter().map(|(field, reason)| Problem { place: place(&root, object.clone(), &field), reason });
+        problems.extend(found);
+        Some(Manifest { kind: *kind, name: name?, namespace, valid, value, node: root })
+    }
+
+    fn of(
+        &self,
+        api_version: &str,
+        kind: Option<&str>,
+    ) -> Result<&(Kind, Value, CompiledSchema), (&'static str, String)> {
+        let Some(kind) = kind else {
+            let kinds: Vec<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
+            return Err(("kind", format!("is missing; must be one of {}", kinds.join(", "))));
+        };
+        let Some(found) = self.kinds.iter().find(|(known, ..)| known.as_str() == kind) else {
+            let kinds: Vec<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
+            return Err(("kind", format!("is {kind}; an issuer reads {}", kinds.join(", "))));
+        };
+        let wanted = found.0.api_version();
+        if api_version != wanted {
+            return Err(("apiVersion", format!("must be {wanted}")));
+        }
+        Ok(found)
+    }
+
+    /// Violations of structure, then of rules. Where the structure is wrong a rule may stumble over it; what the rule
+    /// says then would only be noise.
+    fn findings(&self, schema: &Value, compiled: &CompiledSchema, value: &Value) -> Vec<schema::Finding> {
+        let mut findings = schema::check(schema, value, "");
+        let structure_is_right = findings.is_empty();
+        let broken = self.validator.validate_compiled(compiled, value, None).err();
+        for error in broken.into_iter().flatten() {
+            if structure_is_right || error.kind == ErrorKind::ValidationFailure {
+                findings.push((error.field_path, error.message));
+            }
+        }
+        findings
+    }
+}
+
+/// The schema of a whole object around the schema that its definition gives.
+fn object(definition: &Value) -> Value {
+    let spec = definition.pointer("/properties/spec").cloned().unwrap_or(Value::Null);
+    json!({
+        "type": "object",
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": metadata(), "spec": spec},
+    })
+}
+
+fn config_map() -> Value {
+    let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    json!({
+        "type": "object",
+        "required": ["apiVersion", "kind", "metadata"],
+        "properties": {
+            "apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": metadata(),
+            "data": texts, "binaryData": texts, "immutable": {"type": "boolean"},
+        },
+    })
+}
+
+/// `ObjectMeta`, as far as people write it; what a server adds may stand there.
+fn metadata() -> Value {
+    const BY_SERVERS: [&str; 10] = [
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generation",
+        "managedFields",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    ];
+    let name = |max: u32, pattern: &str, message: &str| {
+        json!({
+            "type": "string",
+            "maxLength": max,
+            "x-kubernetes-validations": [{"rule": format!("self.matches('{pattern}')"), "message": message}],
+        })
+    };
+    let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let by_people = [
+        ("name", name(253, "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", "must be lower-case letters, digits, dots and dashes")),
+        ("namespace", name(63, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "must be lower-case letters, digits and dashes")),
+        ("labels", texts.clone()),
+        ("annotations", texts),
+    ];
+    let by_servers = BY_SERVERS.map(|member| (member, json!({"x-kubernetes-preserve-unknown-fields": true})));
+    let properties: Map<String, Value> =
+        by_people.into_iter().chain(by_servers).map(|(member, schema)| (member.to_owned(), schema)).collect();
+    json!({"type": "object", "required": ["name"], "properties": properties})
+}
