@@ -23,7 +23,7 @@ use crate::{
     metrics::{MeteredStore, Metrics},
     reload::reload,
     state::{Issuer, Parts, SharedIssuer},
-    store::{Store, sqlite::SqliteStore},
+    store::{Store, cached::CachedStore, sqlite::SqliteStore},
 };
 
 /// How often callers with a full budget are forgotten.
@@ -111,7 +111,8 @@ async fn assemble(config: Config, database: Database) -> Result<SharedIssuer, Fa
     let keys = KeyService::load(Arc::new(database.clone()), config.key_policy.clone(), clock.now()).await?;
     let metrics = Metrics::new();
     let audit = Audit::stdout().counting(metrics.events());
-    let store: Arc<dyn Store> = Arc::new(MeteredStore::new(SqliteStore::new(database), metrics.store_meter()));
+    let measured = MeteredStore::new(SqliteStore::new(database), metrics.store_meter());
+    let store: Arc<dyn Store> = Arc::new(CachedStore::new(measured));
     apply_declared(&*store, &audit, &config.users, clock.now()).await?;
     Ok(Arc::new(Issuer::new(Parts { clock, config, keys, store, secrets, audit, metrics })))
 }
