@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     interrupt::Interrupt,
     prompt::{Notice, Prompter, Wanted},
-    security_key::{Device, Discovery, KeyError},
+    security_key::{Discovery, KeyError},
 };
 
 mod call;
@@ -28,7 +28,7 @@ pub use error::CeremonyError;
 pub use registration::NewKey;
 pub use sign_in::{Remembered, Signed};
 
-use select::Chosen;
+use select::{Chosen, Rejected};
 
 /// How long the steps of a ceremony may take.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,7 @@ pub struct Ceremony<'a> {
     prompter: &'a dyn Prompter,
     interrupt: Interrupt,
     timing: Timing,
-    rejected: Vec<Device>,
+    rejected: Vec<Rejected>,
     wanted: Wanted,
 }
 
@@ -92,13 +92,11 @@ impl<'a> Ceremony<'a> {
                 Err(CeremonyError::WrongKey(why)) => {
                     self.prompter.tell(&Notice::WrongKey(why));
                     self.wanted = Wanted::Another;
-                    self.rejected.push(chosen.device);
+                    self.rejected.push(chosen.into());
                 }
                 Err(CeremonyError::Key(KeyError::PinAuthBlocked)) => {
                     self.prompter.tell(&Notice::Reinsert);
-                    let device = chosen.device.clone();
-                    drop(chosen);
-                    self.wait_until_removed(&device)?;
+                    self.wait_until_removed(&chosen.into())?;
                 }
                 Err(error) => return Err(error),
             }

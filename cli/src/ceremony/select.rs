@@ -34,6 +34,19 @@ impl Chosen {
     }
 }
 
+/// A key that is not offered again while it stays where it is.
+pub(super) struct Rejected {
+    device: Device,
+    /// Stays open: another key in the same port has the same path, and only this tells them apart.
+    key: Option<Arc<dyn SecurityKey>>,
+}
+
+impl From<Chosen> for Rejected {
+    fn from(chosen: Chosen) -> Self {
+        Self { device: chosen.device, key: Some(chosen.key) }
+    }
+}
+
 impl Ceremony<'_> {
     /// Waits for a key that was not refused yet. A key that is refused and leaves may come back.
     pub(super) fn choose_key(&mut self) -> Result<Chosen, CeremonyError> {
@@ -41,7 +54,8 @@ impl Ceremony<'_> {
         let mut asked = false;
         loop {
             let present = self.keys.devices()?;
-            self.rejected.retain(|device| present.contains(device));
+            let rejected = std::mem::take(&mut self.rejected);
+            self.rejected = rejected.into_iter().filter(|rejected| self.is_still_there(rejected, &present)).collect();
             let (usable, obstacle) = self.open_usable(&present)?;
             if !usable.is_empty() {
                 let several = usable.len() > 1;
@@ -71,7 +85,7 @@ impl Ceremony<'_> {
         let mut usable = Vec::new();
         let mut obstacle = if present.is_empty() { self.keys.hidden() } else { None };
         for device in present {
-            if self.rejected.contains(device) {
+            if self.rejected.iter().any(|rejected| rejected.device == *device) {
                 continue;
             }
             match self.open(device) {
@@ -80,7 +94,7 @@ impl Ceremony<'_> {
                 Err(CeremonyError::Key(KeyError::Unplugged)) => {}
                 Err(CeremonyError::Key(KeyError::Unsupported(_))) => {
                     self.prompter.tell(&Notice::WrongKey(WrongKey::NotCapable));
-                    self.rejected.push(device.clone());
+                    self.rejected.push(Rejected { device: device.clone(), key: None });
                 }
                 Err(CeremonyError::Key(error)) => obstacle = Some(error),
                 Err(error) => return Err(error),
@@ -141,16 +155,24 @@ impl Ceremony<'_> {
         winner
     }
 
-    /// Waits until `device` is not plugged in any more.
-    pub(super) fn wait_until_removed(&self, device: &Device) -> Result<(), CeremonyError> {
+    /// Waits until a key is pulled out.
+    pub(super) fn wait_until_removed(&self, key: &Rejected) -> Result<(), CeremonyError> {
         let deadline = Instant::now() + self.timing.insert;
-        while self.keys.devices()?.contains(device) {
+        while self.is_still_there(key, &self.keys.devices()?) {
             if Instant::now() >= deadline {
                 return Err(KeyError::PinAuthBlocked.into());
             }
             self.pause()?;
         }
         Ok(())
+    }
+
+    /// Whether a key has not left, not even for so short a time that nobody looked.
+    fn is_still_there(&self, rejected: &Rejected, present: &[Device]) -> bool {
+        let gone = |key: &Arc<dyn SecurityKey>| {
+            matches!(self.ask(key, |key| key.info()), Err(CeremonyError::Key(KeyError::Unplugged)))
+        };
+        present.contains(&rejected.device) && !rejected.key.as_ref().is_some_and(gone)
     }
 
     fn pause(&self) -> Result<(), CeremonyError> {

@@ -75,7 +75,7 @@ impl Ceremony<'_> {
             ceremony.sign(chosen, proof, issuer, remembered, account, &challenge.response)
         })?;
         // A key that has just signed is not the one that is added next.
-        self.rejected.push(chosen.device);
+        self.rejected.push(chosen.into());
         Ok(signed)
     }
 

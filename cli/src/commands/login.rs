@@ -36,7 +36,7 @@ pub fn run(args: &LoginArgs) -> Result<(), Failure> {
     let desk = Desk::open()?;
     let mut agent = Client::connect_or_start()?;
     let (session, credential_id) = log_in(&mut agent, &desk, &config)?;
-    remember(config, &session, credential_id);
+    remember(&config, &session, credential_id);
     console::note(&welcome(&session, Timestamp::now(), &TimeZone::system()));
     Ok(())
 }
@@ -64,13 +64,13 @@ pub(super) fn sign<A: Agent>(
 }
 
 /// Writes down who signed in with what. The session is there whether or not that works.
-fn remember(config: Config, session: &SessionInfo, credential_id: String) {
+fn remember(config: &Config, session: &SessionInfo, credential_id: String) {
     let now = Config {
         issuer: config.issuer.clone(),
         email: Some(session.email.clone()),
         credential_id: Some(credential_id),
     };
-    if now != config
+    if now != *config
         && let Err(failure) = now.save()
     {
         console::note(&format!("Note: {failure}"));

@@ -58,7 +58,11 @@ impl Terminal {
     /// [`PromptError::NoTerminal`], at once: a prompt nobody sees must not be waited for.
     pub fn open(interrupt: &Interrupt, colour: bool) -> Result<Self, PromptError> {
         let (input, output) = streams().ok_or(PromptError::NoTerminal)?;
-        Ok(Self { input, output, colour, interrupt: interrupt.clone(), open_line: Mutex::new(OpenLine::None) })
+        Ok(Self::on(input, output, interrupt, colour))
+    }
+
+    fn on(input: File, output: File, interrupt: &Interrupt, colour: bool) -> Self {
+        Self { input, output, colour, interrupt: interrupt.clone(), open_line: Mutex::new(OpenLine::None) }
     }
 
     /// Writes without buffering. A terminal that is gone is noticed when it is read.
@@ -112,8 +116,10 @@ impl Terminal {
             }
             match (&self.input).read(byte.as_mut_slice()) {
                 // Nothing was typed for a while, or the terminal is gone and has no settings any more.
-                Ok(0) => drop(tcgetattr(&self.input).map_err(|_| PromptError::Closed)?),
-                Ok(_) => match line.push(byte[0]) {
+                Ok(0) => {
+                    tcgetattr(&self.input).map_err(|_| PromptError::Closed)?;
+                }
+                Ok(_) => match line.push(byte.first().copied().unwrap_or_default()) {
                     Step::Nothing => {}
                     Step::Typed(byte) => self.echo(byte, echo),
                     Step::Erased(count) => self.write(&"\x08 \x08".repeat(count)),
@@ -235,5 +241,132 @@ impl<'a> RawMode<'a> {
 impl Drop for RawMode<'_> {
     fn drop(&mut self) {
         let _ = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rustix::{
+        fs::{Mode, OFlags},
+        pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    };
+
+    use super::*;
+    use crate::prompt::Wanted;
+
+    /// A person's end of a terminal, and ours.
+    fn terminal(interrupt: &Interrupt) -> (File, Terminal) {
+        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&person).unwrap();
+        unlockpt(&person).unwrap();
+        let name = ptsname(&person, Vec::new()).unwrap();
+        let ours: File = rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into();
+        let output = ours.try_clone().unwrap();
+        (person.into(), Terminal::on(ours, output, interrupt, false))
+    }
+
+    /// Reads what the person sees until it contains `text`.
+    fn wait_for(person: &File, text: &str) -> String {
+        let mut seen = Vec::new();
+        let mut buffer = [0; 256];
+        while !String::from_utf8_lossy(&seen).contains(text) {
+            let count = (&*person).read(&mut buffer).unwrap();
+            seen.extend_from_slice(buffer.get(..count).unwrap());
+        }
+        String::from_utf8(seen).unwrap()
+    }
+
+    fn modes(terminal: &Terminal) -> LocalModes {
+        tcgetattr(&terminal.input).unwrap().local_modes
+    }
+
+    #[test]
+    fn a_pin_is_shown_as_stars_and_the_terminal_is_as_before() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        let before = modes(&terminal);
+        let hand = std::thread::spawn(move || {
+            wait_for(&person, "PIN (8 tries left): ");
+            (&person).write_all("12é\x7F4567\r".as_bytes()).unwrap();
+            (wait_for(&person, "\n"), person)
+        });
+        let pin = terminal.ask_pin(PinQuestion::Current { tries_left: 8 }).unwrap();
+        assert_eq!(pin.as_str(), "124567");
+        let (seen, _person) = hand.join().unwrap();
+        assert!(seen.starts_with("***\x08 \x08****"), "{seen:?}");
+        assert!(!seen.contains(char::is_numeric), "{seen:?}");
+        assert_eq!(modes(&terminal), before);
+    }
+
+    #[test]
+    fn what_was_typed_before_the_question_is_no_answer() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        (&person).write_all(b"too early\r").unwrap();
+        wait_for(&person, "too early\r\n");
+        let hand = std::thread::spawn(move || {
+            wait_for(&person, "New PIN: ");
+            (&person).write_all(b"123456\r").unwrap();
+            person
+        });
+        assert_eq!(terminal.ask_pin(PinQuestion::New).unwrap().as_str(), "123456");
+        hand.join().unwrap();
+    }
+
+    #[test]
+    fn a_signal_ends_the_question_and_gives_the_terminal_back() {
+        let interrupt = Interrupt::default();
+        let (person, terminal) = terminal(&interrupt);
+        let before = modes(&terminal);
+        let _shield = interrupt.shield();
+        let hand = std::thread::spawn(move || {
+            wait_for(&person, "New PIN: ");
+            interrupt.raise();
+            person
+        });
+        assert!(matches!(terminal.ask_pin(PinQuestion::New), Err(PromptError::Interrupted)));
+        let _person = hand.join().unwrap();
+        assert_eq!(modes(&terminal), before);
+    }
+
+    #[test]
+    fn a_terminal_that_goes_away_ends_the_question() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        let hand = std::thread::spawn(move || drop(wait_for(&person, "New PIN: ")));
+        let gone = terminal.ask_pin(PinQuestion::New);
+        assert!(matches!(gone, Err(PromptError::Closed | PromptError::Terminal(_))), "{gone:?}");
+        hand.join().unwrap();
+    }
+
+    #[test]
+    fn a_choice_is_made_by_number_and_asked_again_when_there_is_none_such() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        let hand = std::thread::spawn(move || {
+            for answer in ["3", "x", "2"] {
+                wait_for(&person, "Number (1 to 2): ");
+                (&person).write_all(format!("{answer}\r").as_bytes()).unwrap();
+            }
+            person
+        });
+        let options = ["alice@example.com".to_owned(), "root@example.com".to_owned()];
+        assert_eq!(terminal.choose(Choice::Account, &options).unwrap(), 1);
+        hand.join().unwrap();
+    }
+
+    #[test]
+    fn an_answer_stands_behind_its_question_and_other_notices_on_lines_of_their_own() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        terminal.tell(&Notice::InsertKey(Wanted::Any));
+        terminal.tell(&Notice::KeyFound { name: "YubiKey".to_owned() });
+        terminal.tell(&Notice::TouchKey);
+        terminal.tell(&Notice::Touched);
+        terminal.tell(&Notice::TouchKey);
+        terminal.tell(&Notice::FingerprintNotRecognised);
+        terminal.tell(&Notice::TouchKey);
+        drop(terminal);
+        let seen = wait_for(&person, "recognised.\r\nTouch your key now.\r\n").replace('\r', "");
+        let expected = "Insert your security key… YubiKey\nTouch your key now. ✓\nTouch your key now.\n\
+                        The fingerprint was not recognised.\nTouch your key now.\n";
+        assert_eq!(seen, expected);
     }
 }

@@ -71,8 +71,7 @@ pub(super) fn notice(notice: &Notice) -> (String, Tone) {
 
 fn insert(wanted: Wanted) -> &'static str {
     match wanted {
-        Wanted::Any => "Insert your security key…",
-        Wanted::Enrolled => "Insert a security key that is enrolled…",
+        Wanted::Any | Wanted::Enrolled => "Insert your security key…",
         Wanted::Another => "Insert another security key…",
         Wanted::New => "Insert the new security key (the other one may stay)…",
     }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use crate::error::{Category, Failure};
 
-/// The rule that lets the person at the machine use security keys, for systems whose udev has none.
-pub const UDEV_RULE: &str = r#"KERNEL=="hidraw*", SUBSYSTEM=="hidraw", ENV{ID_SECURITY_TOKEN}="1", TAG+="uaccess", MODE="0660", GROUP="plugdev""#;
+/// The rule that lets the person at the machine use keys of one maker, for systems whose udev has none. It must name a
+/// vendor: a rule for every hidraw device would hand over the keyboard too.
+pub const UDEV_RULE: &str =
+    r#"KERNEL=="hidraw*", SUBSYSTEM=="hidraw", ATTRS{idVendor}=="1050", TAG+="uaccess", MODE="0660", GROUP="plugdev""#;
 
 /// Where [`UDEV_RULE`] goes.
 pub const UDEV_RULE_PATH: &str = "/etc/udev/rules.d/70-security-key.rules";
@@ -125,8 +127,8 @@ impl KeyError {
     fn advice(&self) -> String {
         match self {
             Self::NoPermission { .. } => format!(
-                "Put this line into {UDEV_RULE_PATH}, run: sudo udevadm control --reload && sudo udevadm trigger, \
-                 and reinsert the key:\n  {UDEV_RULE}"
+                "Put this line into {UDEV_RULE_PATH} (1050 is Yubico; lsusb shows the number of another maker), run: sudo \
+                 udevadm control --reload && sudo udevadm trigger, and reinsert the key:\n  {UDEV_RULE}"
             ),
             Self::NoDeviceNode { .. } => {
                 "In a container, pass the device through; in WSL, attach it with usbipd. Details: vouch doctor".into()

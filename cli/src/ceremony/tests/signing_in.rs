@@ -117,6 +117,23 @@ fn the_same_wrong_key_in_the_same_port_may_be_replaced_by_the_right_one() {
 }
 
 #[test]
+fn a_key_that_is_swapped_faster_than_anybody_looks_is_noticed() {
+    let wrong = FakeKey::with_pin(PIN);
+    let right = FakeKey::with_pin(PIN).holds(RP, b"id", "alice@example.com");
+    let bus = FakeBus::with(&[("usb1", &wrong)]);
+    let (ports, old, new) = (Arc::clone(&bus), Arc::clone(&wrong), Arc::clone(&right));
+    let person = Scripted::pins(&[PIN, PIN]).reacting(move |notice| {
+        if matches!(notice, Notice::WrongKey(_)) {
+            old.edit(|state| state.fail_next.push_back(KeyError::Unplugged));
+            ports.remove("usb1");
+            ports.insert("usb1", &new);
+        }
+    });
+    let scene = Scene::new(&bus, person);
+    assert_eq!(scene.sign_in().unwrap().assertion.raw_id, b"id");
+}
+
+#[test]
 fn a_key_without_a_pin_cannot_be_enrolled_and_is_not_offered_one_here() {
     let scene = Scene::new(&FakeBus::with(&[("usb1", &FakeKey::without_pin())]), Scripted::default());
     assert!(matches!(error(scene.sign_in()), CeremonyError::NoKey(_)));
