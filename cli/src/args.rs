@@ -186,7 +186,7 @@ pub enum SetupCommand {
 /// `vouch setup aws`.
 #[derive(Debug, Args)]
 pub struct SetupAwsArgs {
-    /// The role the profile shall use
+    /// The role the profile shall use (needed unless something is removed)
     #[arg(long, value_name = "ARN", required_unless_present = "remove")]
     pub role: Option<RoleArn>,
     /// The profile's name (default: vouch, then vouch-2, and so on)

@@ -84,8 +84,9 @@ pub fn print(json: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Category::General, format!("cannot write the credentials to stdout: {error}")))
 }
 
-/// `credential aws` with its own options, each at most once, as `--name value` or `--name=value`.
-fn parse(argv: &[OsString]) -> Option<AwsCredentialsRequest> {
+/// Reads `PROGRAM credential aws` with its own options, each at most once, as `--name value` or `--name=value`.
+#[must_use]
+pub fn parse(argv: &[OsString]) -> Option<AwsCredentialsRequest> {
     let (mut role, mut via, mut duration, mut region) = (None, None, None, None);
     let mut words = argv.iter().skip(1).map(|word| word.to_str());
     if words.next() != Some(Some("credential")) || words.next() != Some(Some("aws")) {

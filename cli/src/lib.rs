@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod args;
 pub mod atomic_file;
+pub mod aws_config;
 pub mod ceremony;
 pub mod clock;
 pub mod commands;
@@ -22,6 +23,7 @@ pub mod paths;
 pub mod prompt;
 pub mod region;
 pub mod security_key;
+pub mod table;
 pub mod wording;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -49,7 +51,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
     };
     let verbose = arguments.verbose;
     match commands::run(arguments.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             console::note(&failure.render(verbose));
             ExitCode::from(failure.category.exit_code())

@@ -1,0 +1,64 @@
+//! `vouch completions` and `vouch man`: what the command tree says, for shells and for `man`.
+
+use std::fs;
+
+use clap::CommandFactory as _;
+
+use crate::{
+    args::{Arguments, CompletionsArgs, ManArgs},
+    console,
+    error::{Category, Failure},
+};
+
+/// Prints a completion script.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Arguments::command(), "vouch", &mut script);
+    console::print(String::from_utf8_lossy(&script).trim_end())
+}
+
+/// Writes a manual page for every command.
+///
+/// # Errors
+/// [`Category::Configuration`] when the folder cannot be written.
+pub fn man(args: &ManArgs) -> Result<(), Failure> {
+    let folder = &args.folder;
+    let written = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Arguments::command(), folder));
+    written.map_err(|error| {
+        Failure::new(Category::Configuration, format!("cannot write manual pages into {}: {error}", folder.display()))
+    })?;
+    console::note(&format!("Wrote the manual pages into {}. Try: man {}/vouch.1", folder.display(), folder.display()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap_complete::Shell;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_gets_a_script_that_knows_the_commands() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "vouch", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            assert!(script.contains("doctor") && script.contains("credential"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_manual_page() {
+        let folder = tempfile::tempdir().unwrap();
+        man(&ManArgs { folder: folder.path().join("man1") }).unwrap();
+        for page in ["vouch.1", "vouch-login.1", "vouch-credential-aws.1", "vouch-setup-aws.1"] {
+            let text = fs::read_to_string(folder.path().join("man1").join(page)).unwrap();
+            assert!(text.contains(".SH NAME"), "{page}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! AWS profiles: those vouch wrote, those that ask vouch, and what stands in their way.
+
+use vouch_issuer_api::aws::AwsRole;
+
+use super::Check;
+use crate::{
+    agent::{
+        client::Client,
+        protocol::{AwsCredentials, AwsCredentialsRequest, Reply, Request},
+        sts_refusal::short,
+    },
+    aws_config::{
+        document::{Document, Profile},
+        file, process,
+    },
+    commands::setup_aws::find_program,
+    env::Variable,
+    error::{Category, Failure},
+    hot_path, paths, region,
+};
+
+const AREA: &str = "aws";
+
+/// Looks at every profile that asks vouch, or tries the one named.
+pub(super) fn check(profile: Option<&str>) -> Vec<Check> {
+    let read = file::config_path(&Variable::get)
+        .and_then(|path| Ok((file::read(&path)?, paths::shorten(&Variable::get, &path))));
+    let (document, shown) = match read {
+        Ok(read) => read,
+        Err(failure) => return vec![Check::failed(AREA, &failure)],
+    };
+    match profile {
+        Some(name) => vec![attempt(&document, &shown, name)],
+        None => {
+            let surroundings = Surroundings {
+                catalogue: catalogue(),
+                shadowed: &|name| file::has_static_keys(&Variable::get, name),
+                starts: &|program| find_program(program, &Variable::get).is_some(),
+            };
+            judge(&document, &shown, &surroundings)
+        }
+    }
+}
+
+/// What a profile depends on outside of its file.
+struct Surroundings<'a> {
+    /// When somebody is signed in.
+    catalogue: Option<Vec<AwsRole>>,
+    shadowed: &'a dyn Fn(&str) -> bool,
+    starts: &'a dyn Fn(&str) -> bool,
+}
+
+fn catalogue() -> Option<Vec<AwsRole>> {
+    match Client::connect().ok()??.call(Request::AwsRoles) {
+        Ok(Reply::AwsRoles { roles }) => Some(roles),
+        _ => None,
+    }
+}
+
+fn judge(document: &Document, file: &str, surroundings: &Surroundings<'_>) -> Vec<Check> {
+    let asking: Vec<_> =
+        document.profiles.iter().filter_map(|profile| Some((profile, profile.request.as_ref()?))).collect();
+    if asking.is_empty() {
+        let note = Check::note(AREA, format!("{file}: no profile asks vouch"));
+        return vec![Check { next: Some("Add one: vouch setup aws --role ARN".to_owned()), ..note }];
+    }
+    let mut problems: Vec<_> = asking
+        .iter()
+        .filter_map(|(profile, request)| problem(document, file, profile, request, surroundings))
+        .collect();
+    let well = asking.len() - problems.len();
+    if well > 0 {
+        let profiles = if well == 1 { "profile is" } else { "profiles are" };
+        let tried = if surroundings.catalogue.is_some() { "" } else { "; sign in to compare them with your catalogue" };
+        problems.insert(0, Check::well(AREA, format!("{file}: {well} {profiles} set up{tried}")));
+    }
+    problems
+}
+
+fn problem(
+    document: &Document,
+    file: &str,
+    profile: &Profile,
+    request: &AwsCredentialsRequest,
+    surroundings: &Surroundings<'_>,
+) -> Option<Check> {
+    let name = &profile.name;
+    if (surroundings.shadowed)(name) {
+        let finding =
+            format!("the AWS credentials file has static keys for profile {name}, which are used instead of vouch");
+        return Some(Check::problem(AREA, finding, "Delete those keys, there and in AWS"));
+    }
+    let program = program_of(document, profile);
+    if let Some(program) = program.filter(|program| !(surroundings.starts)(program)) {
+        let finding = format!("{file}: profile {name} starts {program}, which is not there");
+        return Some(Check::problem(AREA, finding, format!("Write it anew: {}", setup(profile, request))));
+    }
+    let catalogue = surroundings.catalogue.as_ref()?;
+    // Roles of accounts outside of every federation are not listed; in a governed account the catalogue is complete.
+    let is_governed = catalogue.iter().any(|listed| listed.role.account() == request.role.account());
+    if !is_governed || catalogue.iter().any(|listed| listed.role == request.role) {
+        return None;
+    }
+    let whose = if profile.block.is_some() { "is ours but its role" } else { "asks vouch for a role that" };
+    let finding = format!("{file}: profile {name} {whose} is not in your catalogue ({})", short(&request.role));
+    let next = if profile.block.is_some() {
+        format!("Ask an administrator for it, or remove it: vouch setup aws --remove --profile {name}")
+    } else {
+        "Ask an administrator for it, or see: vouch aws roles".to_owned()
+    };
+    Some(Check::problem(AREA, finding, next))
+}
+
+fn program_of(document: &Document, profile: &Profile) -> Option<String> {
+    let line = document.bytes.get(profile.process.clone()?)?;
+    let text = String::from_utf8_lossy(line);
+    process::program(text.split_once('=')?.1)
+}
+
+fn setup(profile: &Profile, request: &AwsCredentialsRequest) -> String {
+    let remove = if profile.block.is_some() {
+        format!("vouch setup aws --remove --profile {} && ", profile.name)
+    } else {
+        String::new()
+    };
+    format!("{remove}vouch setup aws --role {} --profile {}", request.role, profile.name)
+}
+
+/// Gets credentials for one profile, to see where it fails.
+fn attempt(document: &Document, file: &str, name: &str) -> Check {
+    let Some(profile) = document.profile(name) else {
+        return Check::problem(
+            AREA,
+            format!("{file} has no profile {name}"),
+            "Add it: vouch setup aws --role ARN --profile NAME",
+        );
+    };
+    let Some(request) = profile.request.clone() else {
+        return Check::problem(
+            AREA,
+            format!("{file}: profile {name} does not ask vouch"),
+            "Choose another name with vouch setup aws",
+        );
+    };
+    let role = short(&request.role);
+    let got = region::choose(request.region.as_deref(), &Variable::get, &request.role)
+        .and_then(|region| hot_path::fetch(AwsCredentialsRequest { region, ..request }))
+        .and_then(|json| {
+            serde_json::from_slice::<AwsCredentials>(&json)
+                .map_err(|_| Failure::new(Category::General, "the agent's answer is not one AWS tools understand"))
+        });
+    match got {
+        Ok(credentials) => {
+            Check::well(AREA, format!("profile {name} has credentials for {role} until {}", credentials.expiration))
+        }
+        Err(failure) => {
+            let check = Check::failed(AREA, &failure);
+            Check { finding: format!("profile {name}: {}", check.finding), ..check }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{super::State, *};
+
+    const DEV: &str = "arn:aws:iam::111111111111:role/vouch/VouchAccess";
+    const OLD: &str = "arn:aws:iam::111111111111:role/vouch/Gone";
+    const ELSEWHERE: &str = "arn:aws:iam::222222222222:role/vouch/VouchAccess";
+
+    fn document(profiles: &[(&str, &str)]) -> Document {
+        let blocks = profiles.iter().map(|(name, role)| {
+            format!("# >>> vouch: x\n[profile {name}]\ncredential_process = vouch credential aws --role {role}\n# <<< vouch\n")
+        });
+        Document::parse(blocks.collect::<String>().into_bytes()).unwrap()
+    }
+
+    fn judged(profiles: &[(&str, &str)], listed: &[&str], shadowed: bool, starts: bool) -> Vec<Check> {
+        let catalogue = listed.iter().map(|role| AwsRole {
+            role: role.parse().unwrap(),
+            federation: "vouch/acme".to_owned(),
+            via: None,
+            max_session_seconds: 3600,
+        });
+        let surroundings =
+            Surroundings { catalogue: Some(catalogue.collect()), shadowed: &|_| shadowed, starts: &|_| starts };
+        judge(&document(profiles), "~/.aws/config", &surroundings)
+    }
+
+    #[test]
+    fn a_role_that_left_the_catalogue_of_its_account_is_a_problem() {
+        let checks = judged(&[("vouch-dev", DEV), ("vouch-old", OLD)], &[DEV], false, true);
+        assert_eq!(checks.iter().map(|check| check.state).collect::<Vec<_>>(), [State::Well, State::Problem]);
+        let text = checks.last().unwrap().rendered();
+        assert!(text.contains("profile vouch-old is ours but its role is not in your catalogue"), "{text}");
+        assert!(text.ends_with("vouch setup aws --remove --profile vouch-old"), "{text}");
+    }
+
+    #[test]
+    fn a_role_in_an_account_without_federation_is_no_problem() {
+        assert_eq!(judged(&[("x", ELSEWHERE)], &[DEV], false, true).first().unwrap().state, State::Well);
+    }
+
+    #[test]
+    fn static_keys_and_a_missing_program_are_problems() {
+        assert!(judged(&[("x", DEV)], &[DEV], true, true).first().unwrap().finding.contains("static keys"));
+        assert!(
+            judged(&[("x", DEV)], &[DEV], false, false)
+                .first()
+                .unwrap()
+                .finding
+                .contains("starts vouch, which is not there")
+        );
+    }
+
+    #[test]
+    fn a_file_without_profiles_of_ours_is_worth_a_note() {
+        assert_eq!(judged(&[], &[], false, true).first().unwrap().state, State::Note);
+    }
+}

@@ -1,0 +1,162 @@
+//! Security keys, the agent and the session on this machine.
+
+use std::{os::unix::fs::MetadataExt as _, path::Path};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::Check;
+use crate::{
+    agent::{client::Client, protocol::AgentStatus, session::story},
+    commands::agent,
+    env::Variable,
+    error::Failure,
+    paths,
+    security_key::{Discovery, ctaphid::UsbKeys},
+    wording,
+};
+
+/// Which keys are there, and whether they can be used.
+pub(super) fn security_keys() -> Check {
+    judge_keys(&UsbKeys::default())
+}
+
+fn judge_keys(keys: &dyn Discovery) -> Check {
+    const AREA: &str = "security";
+    let devices = match keys.devices() {
+        Ok(devices) => devices,
+        Err(error) => return Check::failed(AREA, &Failure::from(error)),
+    };
+    if devices.is_empty() {
+        return match keys.hidden() {
+            Some(error) => Check::failed(AREA, &Failure::from(error)),
+            None if Path::new("/sys/class/hidraw").exists() => Check::note(AREA, "no security key is plugged in"),
+            None => Check::problem(
+                AREA,
+                "this kernel has no hidraw devices, so no security key can be seen",
+                "In WSL, update the kernel (wsl --update) and attach the key with usbipd; in a container, pass it through",
+            ),
+        };
+    }
+    let mut found = Vec::new();
+    for device in &devices {
+        match keys.open(device) {
+            Ok(_) => found.push(format!("{} at {}", device.product, device.path)),
+            Err(error) => return Check::failed(AREA, &Failure::from(error)),
+        }
+    }
+    let count = match found.len() {
+        1 => "1 key found".to_owned(),
+        count => format!("{count} keys found"),
+    };
+    Check::well(AREA, format!("{count}: {}", found.join(", ")))
+}
+
+/// How the agent and its session are.
+pub(super) fn agent() -> Vec<Check> {
+    let asked = paths::agent_socket(&Variable::get).and_then(|socket| {
+        let status = Client::connect_to(&socket)?.map(|mut client| agent::status(&mut client)).transpose()?;
+        Ok((socket, status))
+    });
+    match asked {
+        Err(failure) => vec![Check::failed("agent", &failure)],
+        Ok((socket, None)) => {
+            vec![Check::note("agent", format!("not running; it starts with vouch login, at {}", socket.display()))]
+        }
+        Ok((socket, Some(status))) => {
+            let mode = socket.metadata().map(|metadata| metadata.mode() & 0o7777).unwrap_or_default();
+            judge_agent(&socket, mode, &status, Timestamp::now(), &TimeZone::system())
+        }
+    }
+}
+
+fn judge_agent(socket: &Path, mode: u32, status: &AgentStatus, now: Timestamp, zone: &TimeZone) -> Vec<Check> {
+    let path = socket.display();
+    let mut checks = vec![if mode & 0o077 == 0 {
+        Check::well("agent", format!("socket {path}, mode {mode:04o}"))
+    } else {
+        Check::problem(
+            "agent",
+            format!("socket {path} is open to other users (mode {mode:04o})"),
+            format!("Run: chmod 600 {path}"),
+        )
+    }];
+    if status.version != env!("CARGO_PKG_VERSION") {
+        let finding =
+            format!("the agent is of version {}, this command of {}", status.version, env!("CARGO_PKG_VERSION"));
+        checks.push(Check::problem("agent", finding, "When it suits you: vouch agent stop, then vouch login"));
+    }
+    checks.push(match (&status.session, &status.ended) {
+        (Some(session), _) => {
+            let until = wording::moment(session.expires_at, now, zone);
+            Check::well("session", format!("{} is signed in until {until}", session.email))
+        }
+        (None, ended) => {
+            let why = ended.as_ref().map(|ended| format!(" ({})", story(ended, now))).unwrap_or_default();
+            Check {
+                next: Some("Run: vouch login".to_owned()),
+                ..Check::note("session", format!("nobody is signed in{why}"))
+            }
+        }
+    });
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use super::{super::State, *};
+    use crate::security_key::{Device, KeyError, SecurityKey};
+
+    struct Keys {
+        devices: Vec<Device>,
+        hidden: Option<KeyError>,
+    }
+
+    impl Discovery for Keys {
+        fn devices(&self) -> Result<Vec<Device>, KeyError> {
+            Ok(self.devices.clone())
+        }
+
+        fn open(&self, device: &Device) -> Result<Arc<dyn SecurityKey>, KeyError> {
+            Err(KeyError::NoPermission { node: device.path.clone().into() })
+        }
+
+        fn hidden(&self) -> Option<KeyError> {
+            self.hidden.clone()
+        }
+    }
+
+    #[test]
+    fn no_permission_is_told_from_no_key() {
+        let device = Device { path: "/dev/hidraw3".to_owned(), vendor: 0x1050, product: "YubiKey".to_owned() };
+        let closed = judge_keys(&Keys { devices: vec![device], hidden: None });
+        assert!(closed.state == State::Problem && closed.finding.contains("/dev/hidraw3"), "{closed:?}");
+        assert!(closed.next.unwrap().contains("udev"));
+        let hidden = Some(KeyError::NoDeviceNode { node: "/dev/hidraw3".into() });
+        assert_eq!(judge_keys(&Keys { devices: Vec::new(), hidden }).state, State::Problem);
+    }
+
+    #[test]
+    fn an_open_socket_and_another_version_are_problems() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let status = AgentStatus {
+            version: "0.0.1".to_owned(),
+            pid: 42,
+            started_at: now,
+            issuer: None,
+            session: None,
+            ended: None,
+            credentials: Vec::new(),
+            clock_offset_ms: None,
+        };
+        let states = |mode| {
+            let checks = judge_agent(Path::new("/run/x/agent.sock"), mode, &status, now, &TimeZone::UTC);
+            checks.into_iter().map(|check| check.state).collect::<Vec<_>>()
+        };
+        assert_eq!(states(0o600), [State::Well, State::Problem, State::Note]);
+        assert_eq!(states(0o666), [State::Problem, State::Problem, State::Note]);
+    }
+}
