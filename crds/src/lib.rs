@@ -7,8 +7,9 @@
 //!
 //! Nothing in this crate reads or writes anything.
 
-// The derives of kube copy each public type into a function, where `pub` reaches nobody.
-#![allow(unreachable_pub)]
+// The derives of kube copy each public type into a function, where `pub` reaches nobody; and clippy takes the equal
+// members of two print columns for repeated attributes.
+#![allow(unreachable_pub, clippy::duplicated_attributes)]
 
 pub mod client;
 pub mod duration;
@@ -66,14 +67,14 @@ impl Definition {
 #[must_use]
 pub fn definitions() -> Vec<Definition> {
     vec![
-        definition("VouchIssuer", issuer::VouchIssuer::crd()),
-        definition("AwsFederation", federation::AwsFederation::crd()),
-        definition("VouchUser", user::VouchUser::crd()),
-        definition("OidcClient", client::OidcClient::crd()),
+        definition("VouchIssuer", &issuer::VouchIssuer::crd()),
+        definition("AwsFederation", &federation::AwsFederation::crd()),
+        definition("VouchUser", &user::VouchUser::crd()),
+        definition("OidcClient", &client::OidcClient::crd()),
     ]
 }
 
-fn definition(kind: &'static str, crd: CustomResourceDefinition) -> Definition {
+fn definition(kind: &'static str, crd: &CustomResourceDefinition) -> Definition {
     let name = crd.metadata.name.clone().unwrap_or_default();
     let mut manifest = serde_json::json!(crd);
     as_kubernetes_knows(&mut manifest);

@@ -18,7 +18,7 @@ fn pattern(max: u32, pattern: &str, message: &str) -> Schema {
 }
 
 /// A list without duplicates.
-fn set(item: Schema, max: u32) -> Schema {
+fn set(item: &Schema, max: u32) -> Schema {
     json_schema!({"type": "array", "items": item, "maxItems": max, "x-kubernetes-list-type": "set"})
 }
 
@@ -64,17 +64,17 @@ pub(crate) fn email_address(_: &mut SchemaGenerator) -> Schema {
 
 /// E-mail domains.
 pub(crate) fn domains(_: &mut SchemaGenerator) -> Schema {
-    set(domain(), 100)
+    set(&domain(), 100)
 }
 
 /// E-mail addresses.
 pub(crate) fn emails(_: &mut SchemaGenerator) -> Schema {
-    set(email(), 200)
+    set(&email(), 200)
 }
 
 /// Groups.
 pub(crate) fn groups(_: &mut SchemaGenerator) -> Schema {
-    set(group(), 100)
+    set(&group(), 100)
 }
 
 /// One AWS account.
@@ -84,7 +84,7 @@ pub(crate) fn account(_: &mut SchemaGenerator) -> Schema {
 
 /// AWS accounts.
 pub(crate) fn accounts(generator: &mut SchemaGenerator) -> Schema {
-    set(account(generator), 500)
+    set(&account(generator), 500)
 }
 
 /// The name of an IAM role ("IAM and AWS STS quotas", IAM User Guide).
@@ -117,13 +117,13 @@ pub(crate) fn policy_arn(_: &mut SchemaGenerator) -> Schema {
 
 /// The ARNs of managed policies; IAM attaches at most 20 to a role.
 pub(crate) fn policy_arns(generator: &mut SchemaGenerator) -> Schema {
-    set(policy_arn(generator), 20)
+    set(&policy_arn(generator), 20)
 }
 
 /// ARNs of principals, in which `*` may stand for any text.
 pub(crate) fn principal_arns(_: &mut SchemaGenerator) -> Schema {
     set(
-        pattern(
+        &pattern(
             2048,
             r"^arn:aws(-cn|-us-gov)?:(iam|sts)::([0-9]{12}|\\*):[!-~]+$",
             "must be the ARN of a principal, such as arn:aws:iam::*:role/Deployment",
@@ -135,7 +135,7 @@ pub(crate) fn principal_arns(_: &mut SchemaGenerator) -> Schema {
 /// Organizational units, or the root of an organization.
 pub(crate) fn organizational_units(_: &mut SchemaGenerator) -> Schema {
     set(
-        pattern(
+        &pattern(
             68,
             "^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$",
             "must be the id of an organizational unit (ou-…) or of the organization's root (r-…)",
@@ -146,13 +146,13 @@ pub(crate) fn organizational_units(_: &mut SchemaGenerator) -> Schema {
 
 /// CIDR blocks.
 pub(crate) fn networks(_: &mut SchemaGenerator) -> Schema {
-    set(text(43, &[("isCIDR(self)", "must be a network such as 10.0.0.0/8 or fd00::/8")]), 50)
+    set(&text(43, &[("isCIDR(self)", "must be a network such as 10.0.0.0/8 or fd00::/8")]), 50)
 }
 
 /// FIDO authenticator models.
 pub(crate) fn aaguids(_: &mut SchemaGenerator) -> Schema {
     set(
-        pattern(
+        &pattern(
             36,
             "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
             "must be an AAGUID in lower case, such as 2fc0579f-8113-47ea-b116-bb5a8db9202a",
@@ -175,7 +175,7 @@ pub(crate) fn conditions(generator: &mut SchemaGenerator) -> Schema {
 /// Redirect URIs: https, or http to this machine for programs on people's machines (RFC 8252 §7.3).
 pub(crate) fn redirect_uris(_: &mut SchemaGenerator) -> Schema {
     set(
-        pattern(
+        &pattern(
             2048,
             r"^(https://[^/?#\\s]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[0-9]+)?)(/[^#\\s]*)?$",
             "must be https, or http to localhost, 127.0.0.1 or [::1], without a fragment",
@@ -186,13 +186,13 @@ pub(crate) fn redirect_uris(_: &mut SchemaGenerator) -> Schema {
 
 /// Audiences of an identity provider; IAM takes 100 of at most 255 characters.
 pub(crate) fn client_ids(_: &mut SchemaGenerator) -> Schema {
-    set(pattern(255, r"^\\S+$", "must be an audience without spaces"), 100)
+    set(&pattern(255, r"^\\S+$", "must be an audience without spaces"), 100)
 }
 
 /// SHA-1 fingerprints of certificates; IAM takes 5.
 pub(crate) fn thumbprints(_: &mut SchemaGenerator) -> Schema {
     set(
-        pattern(
+        &pattern(
             40,
             "^[0-9a-f]{40}$",
             "must be the SHA-1 fingerprint of a certificate: 40 lower-case hexadecimal digits",

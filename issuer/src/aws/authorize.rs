@@ -87,7 +87,7 @@ pub enum RoleRefusal {
         /// Who declares it.
         federation: Arc<str>,
         /// Whom it allows.
-        allow: Allow,
+        allow: Arc<Allow>,
     },
     /// The hub's `allow` does not cover the person.
     #[error(
@@ -100,11 +100,11 @@ pub enum RoleRefusal {
         /// The role asked for.
         role: RoleArn,
         /// The hub it is reached through.
-        hub: RoleArn,
+        hub: Box<RoleArn>,
         /// Who declares both.
         federation: Arc<str>,
         /// Whom the hub allows.
-        allow: Allow,
+        allow: Arc<Allow>,
     },
     /// The account is governed, and nobody declares the role.
     #[error("{} is not declared by AwsFederation {}{}", In(.role), .federations.join(", "), Instead(.instead.as_ref()))]
@@ -272,7 +272,7 @@ fn declared(
             email: person.email.clone(),
             role: role.clone(),
             federation: Arc::clone(federation),
-            allow: declaration.allow.clone(),
+            allow: Arc::clone(&declaration.allow),
         });
     }
     if let Access::Through(hub) = &declaration.access
@@ -281,9 +281,9 @@ fn declared(
         return Err(RoleRefusal::HubNotAllowed {
             email: person.email.clone(),
             role: role.clone(),
-            hub: hub.role.clone(),
+            hub: Box::new(hub.role.clone()),
             federation: Arc::clone(federation),
-            allow: hub.allow.clone(),
+            allow: Arc::clone(&hub.allow),
         });
     }
     let hub = declaration.hub().cloned();

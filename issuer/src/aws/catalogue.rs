@@ -45,7 +45,7 @@ struct Elsewhere {
 pub(super) struct Declaration {
     pub(super) federation: Arc<str>,
     pub(super) role: RoleName,
-    pub(super) allow: Allow,
+    pub(super) allow: Arc<Allow>,
     pub(super) access: Access,
 }
 
@@ -64,7 +64,7 @@ pub(super) enum Access {
 #[derive(Debug, Clone)]
 pub(super) struct HubRole {
     pub(super) role: RoleArn,
-    pub(super) allow: Allow,
+    pub(super) allow: Arc<Allow>,
 }
 
 impl Declaration {
@@ -105,45 +105,45 @@ impl Catalogue {
 
     fn add(&mut self, federation: &Federation) {
         let name: Arc<str> = federation.name.as_str().into();
-        let home = self.govern(&name, federation.partition, &federation.account);
+        let home = self.govern(&name, federation.partition, federation.account);
         home.declarations.extend(federation.roles.iter().map(|role| Declaration {
             federation: Arc::clone(&name),
             role: role.role.role_name().clone(),
-            allow: role.allow.clone(),
+            allow: Arc::new(role.allow.clone()),
             access: Access::Direct(role.max_session),
         }));
         if let Some(hub) = &federation.hub {
+            let hub_role = Arc::new(HubRole { role: hub.role.clone(), allow: Arc::new(hub.allow.clone()) });
             home.declarations.push(Declaration {
                 federation: Arc::clone(&name),
                 role: hub.role.role_name().clone(),
-                allow: hub.allow.clone(),
+                allow: Arc::clone(&hub_role.allow),
                 access: Access::Hub,
             });
-            self.add_spokes(federation, &name, hub);
+            self.add_spokes(federation, &name, hub, &hub_role);
         }
     }
 
-    fn add_spokes(&mut self, federation: &Federation, name: &Arc<str>, hub: &Hub) {
-        let hub_role = Arc::new(HubRole { role: hub.role.clone(), allow: hub.allow.clone() });
+    fn add_spokes(&mut self, federation: &Federation, name: &Arc<str>, hub: &Hub, hub_role: &Arc<HubRole>) {
         for spoke in &hub.spokes {
             let declaration = Declaration {
                 federation: Arc::clone(name),
                 role: spoke.role.clone(),
-                allow: spoke.allow.clone(),
-                access: Access::Through(Arc::clone(&hub_role)),
+                allow: Arc::new(spoke.allow.clone()),
+                access: Access::Through(Arc::clone(hub_role)),
             };
             for account in &spoke.accounts {
-                self.govern(name, federation.partition, account).declarations.push(declaration.clone());
+                self.govern(name, federation.partition, *account).declarations.push(declaration.clone());
             }
             if spoke.in_organizational_units {
-                let (partition, home) = (federation.partition, federation.account.clone());
+                let (partition, home) = (federation.partition, federation.account);
                 self.elsewhere.push(Elsewhere { partition, home, declaration });
             }
         }
     }
 
-    fn govern(&mut self, federation: &Arc<str>, partition: Partition, account: &AccountId) -> &mut Governed {
-        let governed = self.accounts.entry((partition, account.clone())).or_default();
+    fn govern(&mut self, federation: &Arc<str>, partition: Partition, account: AccountId) -> &mut Governed {
+        let governed = self.accounts.entry((partition, account)).or_default();
         governed.federations.insert(Arc::clone(federation));
         governed
     }
@@ -153,7 +153,7 @@ impl Catalogue {
     /// Declarations that name the account come first. Those for organizational units count where no federation names
     /// the account, or where their own does without declaring the role there.
     pub(super) fn find(&self, role: &RoleArn) -> Finding<'_> {
-        let governed = self.accounts.get(&(role.partition(), role.account_id().clone()));
+        let governed = self.accounts.get(&(role.partition(), role.account_id()));
         let named = governed.map(|governed| governed.declarations.iter().collect()).unwrap_or_default();
         let elsewhere = self.elsewhere_in(role, governed);
         for candidates in [named, elsewhere] {
@@ -170,7 +170,7 @@ impl Catalogue {
     fn elsewhere_in(&self, role: &RoleArn, governed: Option<&Governed>) -> Vec<&Declaration> {
         let may_speak = |elsewhere: &&Elsewhere| {
             elsewhere.partition == role.partition()
-                && elsewhere.home != *role.account_id()
+                && elsewhere.home != role.account_id()
                 && governed.is_none_or(|governed| governed.federations.contains(&elsewhere.declaration.federation))
         };
         self.elsewhere.iter().filter(may_speak).map(|elsewhere| &elsewhere.declaration).collect()
@@ -185,7 +185,7 @@ impl Catalogue {
                 .filter(|declaration| !matches!(declaration.access, Access::Hub))
                 .map(|declaration| &declaration.role)
                 .collect();
-            roles.into_iter().map(|role| role.in_account(*partition, account))
+            roles.into_iter().map(|role| role.in_account(*partition, *account))
         })
     }
 }

@@ -441,7 +441,7 @@ fn refuses_federations_that_could_not_work() {
             "spec.spokes[0].overrides: may only name accounts of targets.accounts, or accounts of targets.organizationalUnits",
         ),
         (
-            format!("roles: [{{name: A, allow: {{domains: ['*.example.com']}}}}]"),
+            "roles: [{name: A, allow: {domains: ['*.example.com']}}]".to_owned(),
             "spec.roles[0].allow.domains[0]: must be a domain in lower case, such as example.com",
         ),
         (

@@ -3,7 +3,7 @@
 //! Shape: `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`, see "IAM identifiers" in the IAM User Guide. A text that was
 //! parsed here is written back byte for byte: what is compared with AWS's answers may not be rewritten on the way.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize, de};
 
@@ -92,20 +92,21 @@ pub enum ArnError {
 }
 
 /// The twelve digits of an AWS account.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountId(String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId([u8; 12]);
 
 impl AccountId {
     /// Twelve digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        // They are ASCII digits, so this is always text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -113,19 +114,16 @@ impl FromStr for AccountId {
     type Err = ArnError;
 
     fn from_str(text: &str) -> Result<Self, ArnError> {
-        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ArnError::Account(text.to_owned()))
-        }
+        let digits = <[u8; 12]>::try_from(text.as_bytes()).ok().filter(|digits| digits.iter().all(u8::is_ascii_digit));
+        digits.map(Self).ok_or_else(|| ArnError::Account(text.to_owned()))
     }
 }
 
-/// A role's path and name: what it is called in whatever account it exists.
+/// A role's path and name: what it is called in whatever account it exists. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoleName {
-    path: String,
-    name: String,
+    path_and_name: Arc<str>,
+    path_length: usize,
 }
 
 impl RoleName {
@@ -140,41 +138,42 @@ impl RoleName {
             && path.bytes().all(|b| (0x21..=0x7e).contains(&b));
         let name_fits = (1..=64).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+        let path_and_name = format!("{path}{name}");
         if path_fits && name_fits {
-            Ok(Self { path: path.to_owned(), name: name.to_owned() })
+            Ok(Self { path_and_name: path_and_name.into(), path_length: path.len() })
         } else {
-            Err(ArnError::Name(format!("{path}{name}")))
+            Err(ArnError::Name(path_and_name))
         }
     }
 
     /// Begins and ends with `/`; `/` alone for a role without a path.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.path_and_name.get(..self.path_length).unwrap_or_default()
     }
 
     /// The name without the path. IAM has one role of a name in an account, whatever the path and the case of its
     /// letters ("Name requirements", IAM User Guide).
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.path_and_name.get(self.path_length..).unwrap_or_default()
     }
 
     /// The role of this path and name in an account.
     #[must_use]
-    pub fn in_account(&self, partition: Partition, account: &AccountId) -> RoleArn {
-        RoleArn { partition, account: account.clone(), role: self.clone() }
+    pub fn in_account(&self, partition: Partition, account: AccountId) -> RoleArn {
+        RoleArn { partition, account, role: self.clone() }
     }
 }
 
 /// As people say it: `vouch/VouchAccess`, or `VouchDeveloper` for a role without a path.
 impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.path.strip_prefix('/').unwrap_or(&self.path), self.name)
+        f.write_str(self.path_and_name.trim_start_matches('/'))
     }
 }
 
-/// The ARN of a role, parsed and valid.
+/// The ARN of a role, parsed and valid. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoleArn {
     partition: Partition,
@@ -205,8 +204,8 @@ impl RoleArn {
 
     /// The account.
     #[must_use]
-    pub const fn account_id(&self) -> &AccountId {
-        &self.account
+    pub const fn account_id(&self) -> AccountId {
+        self.account
     }
 
     /// Path and name.
@@ -230,7 +229,7 @@ impl RoleArn {
 
 impl fmt::Display for RoleArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "arn:{}:iam::{}:role{}{}", self.partition, self.account, self.path(), self.name())
+        write!(f, "arn:{}:iam::{}:role{}", self.partition, self.account, self.role.path_and_name)
     }
 }
 

@@ -106,7 +106,10 @@ fn a_direct_role_is_its_own_first_hop_and_keeps_its_own_maximum() {
 #[test]
 fn the_hub_itself_may_be_taken_by_whom_it_allows() {
     let hub = arn(MANAGEMENT, "vouch/VouchHub");
-    assert_eq!(ask(&catalogue(&[acme()]), "alice@example.com", &hub, None).unwrap().chain(), [hub.clone()]);
+    assert_eq!(
+        ask(&catalogue(&[acme()]), "alice@example.com", &hub, None).unwrap().chain(),
+        std::slice::from_ref(&hub)
+    );
     assert!(ask(&catalogue(&[acme()]), "mallory@example.org", &hub, None).is_err());
 }
 
@@ -359,11 +362,11 @@ fn any_federation(name: &'static str) -> impl Strategy<Value = Federation> {
     let hub = prop::option::of((any_allow(), prop::collection::vec(any_spoke(), 0..4)));
     (any_account(), direct, hub).prop_map(move |(account, roles, hub)| {
         let account_id: AccountId = account.parse().unwrap();
-        let in_home = |name: &str| RoleName::new("/vouch/", name).unwrap().in_account(Partition::Aws, &account_id);
+        let in_home = |name: &str| RoleName::new("/vouch/", name).unwrap().in_account(Partition::Aws, account_id);
         Federation {
             name: name.to_owned(),
             partition: Partition::Aws,
-            account: account_id.clone(),
+            account: account_id,
             roles: roles
                 .into_iter()
                 .map(|(name, allow, hours)| DirectRole {
@@ -414,8 +417,8 @@ proptest! {
         if let Ok(authorized) = answer {
             let governed = federations.iter().any(|federation| {
                 let account = authorized.first_hop().account_id();
-                federation.account == *account
-                    || federation.hub.iter().flat_map(|hub| &hub.spokes).any(|spoke| spoke.accounts.contains(account))
+                federation.account == account
+                    || federation.hub.iter().flat_map(|hub| &hub.spokes).any(|spoke| spoke.accounts.contains(&account))
             });
             prop_assert!(!governed, "an assertion for {}", authorized.first_hop());
         }

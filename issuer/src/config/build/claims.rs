@@ -11,14 +11,14 @@ use crate::config::{federation::Federation, manifest::Manifest, problem::Problem
 
 /// A role that a federation declares in an account it names.
 struct Claim<'a> {
-    account: &'a AccountId,
+    account: AccountId,
     role: &'a RoleName,
     field: String,
 }
 
 /// Reports every claim on a role that an earlier one has claimed.
 pub(super) fn check(federations: &[(&Manifest, Federation)], problems: &mut Vec<Problem>) {
-    let mut taken: HashMap<(Partition, &AccountId, String), (&str, String)> = HashMap::new();
+    let mut taken: HashMap<(Partition, AccountId, String), (&str, String)> = HashMap::new();
     for (manifest, federation) in federations {
         for Claim { account, role, field } in claims(federation) {
             let key = (federation.partition, account, role.name().to_ascii_lowercase());
@@ -36,7 +36,7 @@ pub(super) fn check(federations: &[(&Manifest, Federation)], problems: &mut Vec<
 }
 
 fn claims(federation: &Federation) -> Vec<Claim<'_>> {
-    let account = &federation.account;
+    let account = federation.account;
     let mut claims = Vec::new();
     for (index, role) in federation.roles.iter().enumerate() {
         claims.push(Claim { account, role: role.role.role_name(), field: format!("spec.roles[{index}].name") });
@@ -45,7 +45,7 @@ fn claims(federation: &Federation) -> Vec<Claim<'_>> {
         claims.push(Claim { account, role: hub.role.role_name(), field: "spec.hub.name".to_owned() });
         for (index, spoke) in hub.spokes.iter().enumerate() {
             let named = spoke.accounts.iter();
-            claims.extend(named.map(|account| Claim {
+            claims.extend(named.map(|&account| Claim {
                 account,
                 role: &spoke.role,
                 field: format!("spec.spokes[{index}].name"),

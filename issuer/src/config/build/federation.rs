@@ -36,7 +36,7 @@ fn federation(manifest: &Manifest, spec: &AwsFederationSpec, problems: &mut Vec<
         DeclaredPartition::AwsUsGov => Partition::AwsUsGov,
     };
     let account: AccountId = parse(manifest, "spec.account", &spec.account, problems)?;
-    let mut reader = Reader { manifest, partition, account: &account, problems };
+    let mut reader = Reader { manifest, partition, account, problems };
     let declared = spec.roles.iter().enumerate();
     let roles = declared.filter_map(|(index, role)| reader.role(&format!("spec.roles[{index}]"), role)).collect();
     let hub = match &spec.hub {
@@ -50,7 +50,7 @@ fn federation(manifest: &Manifest, spec: &AwsFederationSpec, problems: &mut Vec<
 struct Reader<'a> {
     manifest: &'a Manifest,
     partition: Partition,
-    account: &'a AccountId,
+    account: AccountId,
     problems: &'a mut Vec<Problem>,
 }
 

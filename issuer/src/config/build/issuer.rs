@@ -21,7 +21,7 @@ use crate::config::{
 /// The issuer, without federations, people and applications.
 pub(super) fn issuer(
     manifest: &Manifest,
-    spec: VouchIssuerSpec,
+    spec: &VouchIssuerSpec,
     manifests: &[Manifest],
     problems: &mut Vec<Problem>,
 ) -> Option<Config> {
@@ -39,7 +39,7 @@ pub(super) fn issuer(
         ),
         name: spec.organization.name.clone(),
     };
-    let key_policy = key_policy(manifest, &spec, problems);
+    let key_policy = key_policy(manifest, spec, problems);
     let trusted_proxies = parse_all(manifest, "spec.http.trustedProxies", &spec.http.trusted_proxies, problems);
     let authenticators = authenticators(manifest, &spec.authenticators, manifests, problems);
     Some(Config {

@@ -28,7 +28,7 @@ pub(super) fn build(manifests: &[Manifest], complete: bool, problems: &mut Vec<P
     let spec = typed::<VouchIssuerSpec>(manifest, problems);
     let domains = spec.as_ref().map(|spec| spec.organization.email_domains.as_slice()).unwrap_or_default();
     let users = people::users(domains, manifests, problems);
-    let issuer = issuer::issuer(manifest, spec?, manifests, problems)?;
+    let issuer = issuer::issuer(manifest, &spec?, manifests, problems)?;
     Some(Config {
         federations: federations.into_iter().map(|(_, federation)| federation).collect(),
         users,
