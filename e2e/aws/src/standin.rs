@@ -32,8 +32,7 @@ pub struct Standin {
     pub(crate) roots: Vec<CertificateDer<'static>>,
     /// Key sets of issuers.
     pub(crate) key_sets: KeySetCache,
-    /// What was called.
-    pub(crate) calls: CallLog,
+    calls: CallLog,
 }
 
 impl Standin {
@@ -71,6 +70,12 @@ impl Standin {
     /// The knobs. Never held over an await.
     pub fn knobs(&self) -> MutexGuard<'_, Knobs> {
         self.knobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was called.
+    #[must_use]
+    pub fn calls(&self) -> &CallLog {
+        &self.calls
     }
 
     /// Where a host is reached on this machine.

@@ -57,7 +57,7 @@ pub const SOURCE_IP: &str = "127.0.0.1";
 pub async fn answer(standin: &Standin, request: &RawRequest) -> Response<Bytes> {
     let request_id = uuid::Uuid::new_v4().to_string();
     let Some(endpoint) = endpoint::resolve(&request.host) else {
-        return respond(404, format!("The stand-in does not offer {}.\n", request.host), &request_id);
+        return respond(404, format!("The stand-in does not offer {}.\n", request.host), &request_id, standin.now());
     };
     let service = endpoint.service;
     let params = Params::parse(request.parts.uri.query().unwrap_or_default(), form_body(request));
@@ -77,15 +77,18 @@ pub async fn answer(standin: &Standin, request: &RawRequest) -> Response<Bytes> 
     let mut call =
         Call { standin, endpoint, action, params, now: standin.now(), caller: Caller::Anonymous, user_agent };
     let mut trace = Trace::default();
+    let now = call.now;
     let outcome = match injected {
         Some(Injected::Throttle) => Err(Fault::throttled()),
         Some(Injected::Fail) => Err(Fault::internal("We encountered an internal error. Please try again.")),
         None => run(&mut call, request, &mut trace).await,
     };
-    standin.calls.push(trace.record(&call, request, &outcome, &request_id));
+    standin.calls().push(trace.record(&call, request, &outcome, &request_id));
     match outcome {
-        Ok(result) => respond(200, xml::success(service, &call.action, result.as_deref(), &request_id), &request_id),
-        Err(fault) => respond(fault.status, xml::failure(service, &fault, &request_id), &request_id),
+        Ok(result) => {
+            respond(200, xml::success(service, &call.action, result.as_deref(), &request_id), &request_id, now)
+        }
+        Err(fault) => respond(fault.status, xml::failure(service, &fault, &request_id), &request_id, now),
     }
 }
 
@@ -120,13 +123,17 @@ fn form_body(request: &RawRequest) -> &[u8] {
     if form { &request.body } else { &[] }
 }
 
-fn respond(status: u16, body: String, request_id: &str) -> Response<Bytes> {
+/// `Date` is the stand-in's, so that a client that corrects its clock by it does as it would with AWS.
+fn respond(status: u16, body: String, request_id: &str, now: Timestamp) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/xml"));
-    if let Ok(value) = http::HeaderValue::from_str(request_id) {
-        headers.insert("x-amzn-requestid", value);
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    for (name, value) in [("x-amzn-requestid", request_id), ("date", &date)] {
+        if let Ok(value) = http::HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
     }
     response
 }

@@ -130,11 +130,11 @@ async fn reset_knobs(State(standin): State<Arc<Standin>>) -> StatusCode {
 }
 
 async fn get_calls(State(standin): State<Arc<Standin>>) -> Response {
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], standin.calls.json_lines()).into_response()
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], standin.calls().json_lines()).into_response()
 }
 
 async fn clear_calls(State(standin): State<Arc<Standin>>) -> StatusCode {
-    standin.calls.clear();
+    standin.calls().clear();
     StatusCode::NO_CONTENT
 }
 

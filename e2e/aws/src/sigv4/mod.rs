@@ -5,6 +5,8 @@
 
 pub mod canonical;
 pub mod request;
+#[cfg(test)]
+mod tests;
 
 use aws_lc_rs::hmac;
 use jiff::{SignedDuration, Timestamp};

@@ -148,7 +148,8 @@ impl<'a> Chain<'a> {
         }
         if let Some(requested) = self.requested_source {
             if self.source_identity.as_deref() != Some(requested) {
-                return Err(denial(&call.caller, "sts:SetSourceIdentity", &role.arn, Decision::Allowed, false));
+                let unallowed = Decision::Unallowed(Source::Identity);
+                return Err(denial(&call.caller, "sts:SetSourceIdentity", &role.arn, unallowed, false));
             }
             if !is_source_identity(requested) {
                 return Err(Fault::new("InvalidParameterValue", 400, "SourceIdentity may not begin with aws:"));

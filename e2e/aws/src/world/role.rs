@@ -35,8 +35,6 @@ pub struct Role {
     pub attached: Vec<String>,
     /// Inline policies by lower-case name.
     pub inline: BTreeMap<String, InlinePolicy>,
-    /// When and in which region a session of it last made a call.
-    pub last_used: Option<(Timestamp, String)>,
 }
 
 /// A policy inside a role.

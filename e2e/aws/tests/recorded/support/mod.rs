@@ -1,0 +1,9 @@
+//! A stand-in, accounts in it, issuers beside it, and a client that signs as AWS's SDKs do.
+
+mod client;
+mod issuer;
+mod keys;
+
+pub(crate) use client::{Aws, Keys, Refusal, texts};
+pub(crate) use issuer::{Documents, Issuer};
+pub(crate) use keys::{TestKey, b64};
