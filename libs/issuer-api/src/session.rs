@@ -23,7 +23,8 @@ pub struct SessionInfo {
     pub key_name: String,
 }
 
-/// Query of `GET /v1/session/watch`.
+/// Query of `GET /v1/session/watch`. A session that goes on is answered as by `GET /v1/session` once the time has passed;
+/// one that ends, at once and with [`crate::error::ErrorCode::SessionEnded`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchQuery {
     /// Seconds to hold the request open while nothing happens; the issuer caps it at 55.
