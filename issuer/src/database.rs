@@ -90,6 +90,9 @@ pub enum DatabaseError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Its name is gone, or names another file, while it is open: what is written now, nobody finds again.
+    #[error("{} was removed or replaced while the issuer uses it; put it back, or restart the issuer", .0.display())]
+    Displaced(PathBuf),
     /// The file cannot be made, read or written.
     #[error("{} cannot be used", path.display())]
     Io {
@@ -115,6 +118,7 @@ pub struct Database {
 
 struct Shared {
     path: PathBuf,
+    file: FileId,
     connection: Mutex<Connection>,
     changes: watch::Sender<u64>,
     /// Ends the watching thread when it is dropped.
@@ -150,7 +154,7 @@ impl Database {
     /// # Errors
     /// Every case of [`DatabaseError`] that concerns a file as found; nothing is written then.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        check_file(path)?;
+        let file = FileId::of(&check_file(path)?);
         let connection = connect(path)?;
         check_contents(path, &connection)?;
         configure(&connection)?;
@@ -162,7 +166,7 @@ impl Database {
             .name("database-watch".to_owned())
             .spawn(move || watch_other_writers(&watcher, &thread_changes, &ended))
             .map_err(|source| DatabaseError::Io { path: path.to_owned(), source })?;
-        let shared = Shared { path: path.to_owned(), connection: Mutex::new(connection), changes, _alive: alive };
+        let shared = Shared { path: path.to_owned(), file, connection: Mutex::new(connection), changes, _alive: alive };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -195,6 +199,17 @@ impl Database {
         self.shared.changes.subscribe()
     }
 
+    /// Whether the file is still where it was opened. SQLite goes on with a file that has lost its name.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Displaced`].
+    pub fn in_place(&self) -> Result<(), DatabaseError> {
+        match std::fs::metadata(&self.shared.path) {
+            Ok(metadata) if FileId::of(&metadata) == self.shared.file => Ok(()),
+            _ => Err(DatabaseError::Displaced(self.shared.path.clone())),
+        }
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -205,6 +220,26 @@ impl Database {
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+/// What tells one file from another under the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    #[cfg(unix)]
+    device_and_inode: (u64, u64),
+}
+
+impl FileId {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        #[cfg(unix)]
+        use std::os::unix::fs::MetadataExt as _;
+        #[cfg(not(unix))]
+        let _ = metadata;
+        Self {
+            #[cfg(unix)]
+            device_and_inode: (metadata.dev(), metadata.ino()),
+        }
     }
 }
 
@@ -236,7 +271,7 @@ fn connect(path: &Path) -> Result<Connection, DatabaseError> {
     Ok(connection)
 }
 
-fn check_file(path: &Path) -> Result<(), DatabaseError> {
+fn check_file(path: &Path) -> Result<std::fs::Metadata, DatabaseError> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => metadata,
         Ok(_) => return Err(DatabaseError::Foreign(path.to_owned())),
@@ -253,9 +288,7 @@ fn check_file(path: &Path) -> Result<(), DatabaseError> {
             return Err(DatabaseError::Exposed { path: path.to_owned(), mode });
         }
     }
-    #[cfg(not(unix))]
-    let _ = metadata;
-    Ok(())
+    Ok(metadata)
 }
 
 fn check_contents(path: &Path, connection: &Connection) -> Result<(), DatabaseError> {

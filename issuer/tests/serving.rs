@@ -73,9 +73,10 @@ async fn every_refusal_is_json_with_a_request_id_and_nothing_to_sniff() {
     let not_json = client().post(issuer.url("/v1/enroll/challenge")).body("{").send().await.unwrap();
     let too_large = client().post(issuer.url("/v1/enroll/challenge")).header(header::CONTENT_TYPE, "application/json");
     let too_large = too_large.body("x".repeat(100_000)).send().await.unwrap();
-    for (answer, status) in [(issuer.get("/nothing").await, 404), (wrong_method, 405), (not_json, 0), (too_large, 413)]
+    for (answer, status) in
+        [(issuer.get("/nothing").await, 404), (wrong_method, 405), (not_json, 400), (too_large, 400)]
     {
-        assert!(status == 0 && answer.status().is_client_error() || answer.status() == status, "{answer:?}");
+        assert_eq!(answer.status(), status, "{answer:?}");
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
@@ -162,7 +163,23 @@ async fn a_key_store_damaged_while_running_degrades_readiness_and_goes_on_servin
 }
 
 #[tokio::test]
-async fn a_key_revoked_by_order_is_gone_from_the_running_issuer_in_under_a_second() {
+async fn a_database_removed_while_running_stops_logins_and_goes_on_publishing_the_keys() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    let (database, aside) = (sandbox.database(), sandbox.path("aside.db"));
+    std::fs::rename(&database, &aside).unwrap();
+    let (code, body) = issuer.becomes("not_ready").await;
+    assert_eq!(code, 503);
+    assert!(body["store"].as_str().unwrap().contains("not available"), "{body}");
+    assert_eq!(issuer.get("/.well-known/jwks.json").await.status(), 200);
+    assert!(!database.exists(), "a new database was made");
+    assert!(refused(&sandbox.run(&["users", "list"])).contains("there is no database"));
+    std::fs::rename(&aside, &database).unwrap();
+    issuer.becomes("ready").await;
+}
+
+#[tokio::test]
+async fn a_key_revoked_by_order_is_gone_from_the_running_issuer_within_two_seconds() {
     let sandbox = Sandbox::initialised();
     let issuer = sandbox.start();
     let keys = sandbox.json(&["keys", "show"]);
@@ -170,7 +187,7 @@ async fn a_key_revoked_by_order_is_gone_from_the_running_issuer_in_under_a_secon
     sandbox.json(&["keys", "revoke", next]);
     let ordered = std::time::Instant::now();
     while issuer.get("/.well-known/jwks.json").await.text().await.unwrap().contains(next) {
-        assert!(ordered.elapsed() < Duration::from_secs(1), "still published");
+        assert!(ordered.elapsed() < Duration::from_secs(2), "still published");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let jwks: Value = issuer.get("/.well-known/jwks.json").await.json().await.unwrap();
@@ -367,12 +384,13 @@ fn an_address_in_use_is_named() {
     assert!(refused(&sandbox.run(&["serve", "--listen", &address])).contains(&format!("cannot listen on {address}")));
 }
 
+/// Its own memory: the pages of the program file are shared, and many more in a debug build than in a release.
 #[test]
-fn an_idle_issuer_fits_into_twenty_mebibytes() {
+fn an_idle_issuer_needs_less_than_eight_mebibytes_of_its_own() {
     let sandbox = Sandbox::initialised();
     let issuer = sandbox.start();
-    let kib = issuer.resident_kib();
-    assert!(kib <= 20 * 1024, "{kib} KiB resident");
+    let kib = issuer.anonymous_kib();
+    assert!(kib <= 8 * 1024, "{kib} KiB");
 }
 
 #[test]

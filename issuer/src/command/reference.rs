@@ -1,10 +1,17 @@
-//! The command reference, written from the command line itself so that it cannot differ.
+//! The reference of the command line and of the HTTP surface, written from both so that it cannot differ.
 
 use std::fmt::Write;
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
 use super::Cli;
+use crate::http::{
+    private::{LIVEZ, METRICS, READYZ},
+    router::{Access, routes},
+};
+
+/// Options that nearly every command has; described once.
+const COMMON: [&str; 2] = ["config", "data_dir"];
 
 /// `docs/reference/issuer.md`.
 pub(super) fn markdown() -> String {
@@ -12,12 +19,18 @@ pub(super) fn markdown() -> String {
     root.build();
     let mut text = String::from("# vouch-issuer\n\n<!-- Written by `vouch-issuer reference`; a test compares. -->\n");
     describe(&mut text, &root, "vouch-issuer");
-    options(&mut text, "Options of every command", root.get_arguments().filter(|arg| arg.is_global_set()));
+    let serve = root.find_subcommand("serve");
+    let common = serve.into_iter().flat_map(Command::get_arguments).filter(|arg| is_common(arg));
+    table(&mut text, "Options of every command", common.chain(root.get_arguments().filter(|arg| arg.is_global_set())));
     for command in visible(&root) {
         section(&mut text, command, "vouch-issuer");
     }
-    environment(&mut text, &root);
+    http(&mut text);
     text
+}
+
+fn is_common(arg: &Arg) -> bool {
+    COMMON.contains(&arg.get_id().as_str())
 }
 
 fn visible(command: &Command) -> impl Iterator<Item = &Command> {
@@ -33,9 +46,9 @@ fn section(text: &mut String, command: &Command, parent: &str) {
     }
     let _ = write!(text, "\n## {name}\n");
     describe(text, command, &name);
-    let own = || command.get_arguments().filter(|arg| !arg.is_global_set() && !is_help(arg));
-    options(text, "Arguments", own().filter(|arg| arg.is_positional()));
-    options(text, "Options", own().filter(|arg| !arg.is_positional()));
+    let own = || command.get_arguments().filter(|arg| !arg.is_global_set() && !is_common(arg));
+    table(text, "Arguments", own().filter(|arg| arg.is_positional()));
+    table(text, "Options", own().filter(|arg| !arg.is_positional()));
 }
 
 fn is_help(arg: &Arg) -> bool {
@@ -52,7 +65,7 @@ fn describe(text: &mut String, command: &Command, name: &str) {
     let _ = write!(text, "\n```\n{name}{subcommand}{} [OPTIONS]\n```\n", positionals.collect::<String>());
 }
 
-fn options<'a>(text: &mut String, title: &str, args: impl Iterator<Item = &'a Arg>) {
+fn table<'a>(text: &mut String, title: &str, args: impl Iterator<Item = &'a Arg>) {
     let mut rows = args.filter(|arg| !arg.is_hide_set() && !is_help(arg)).peekable();
     if rows.peek().is_none() {
         return;
@@ -60,19 +73,17 @@ fn options<'a>(text: &mut String, title: &str, args: impl Iterator<Item = &'a Ar
     let _ = write!(text, "\n| {title} | | default | environment |\n|---|---|---|---|\n");
     for arg in rows {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let values = arg.get_possible_values();
-        let values: Vec<_> =
-            values.iter().filter(|_| takes_value(arg)).map(|value| format!("`{}`", value.get_name())).collect();
-        let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
-        let defaults: Vec<_> = arg
-            .get_default_values()
-            .iter()
-            .filter(|_| takes_value(arg))
-            .map(|value| format!("`{}`", value.display()))
-            .collect();
-        let env = arg.get_env().map(|env| format!("`{}`", env.display())).unwrap_or_default();
-        let _ = writeln!(text, "| `{}` | {help}{values} | {} | {env} |", spelling(arg), defaults.join(" "));
+        let values = quoted(arg.get_possible_values().iter().map(|value| value.get_name().to_owned()));
+        let values = if takes_value(arg) && !values.is_empty() { format!(": {values}") } else { String::new() };
+        let defaults = arg.get_default_values().iter().filter(|_| takes_value(arg));
+        let defaults = quoted(defaults.map(|value| value.display().to_string()));
+        let env = quoted(arg.get_env().map(|env| env.display().to_string()).into_iter());
+        let _ = writeln!(text, "| `{}` | {help}{values} | {defaults} | {env} |", spelling(arg));
     }
+}
+
+fn quoted(words: impl Iterator<Item = String>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn takes_value(arg: &Arg) -> bool {
@@ -93,21 +104,26 @@ fn spelling(arg: &Arg) -> String {
     }
 }
 
-fn environment(text: &mut String, root: &Command) {
-    let mut rows: Vec<(String, String)> = Vec::new();
-    collect_environment(root, &mut rows);
-    rows.sort();
-    rows.dedup();
-    text.push_str("\n## Environment\n\nA variable stands in for an option that is not given.\n\n| variable | option |\n|---|---|\n");
-    for (variable, option) in rows {
-        let _ = writeln!(text, "| `{variable}` | `{option}` |");
+fn http(text: &mut String) {
+    text.push_str(
+        "\n## The public listener\n\nPaths are under the path of `spec.url`.\n\n| request | needs |\n|---|---|\n",
+    );
+    for route in routes() {
+        let needs = match route.access {
+            Access::Document => "nothing, and is not limited",
+            Access::Open => "nothing",
+            Access::Proof => "a DPoP proof (RFC 9449)",
+            Access::Session => "a session token with its DPoP proof",
+        };
+        let _ = writeln!(text, "| `{} {}` | {needs} |", route.method, route.path);
     }
-}
-
-fn collect_environment(command: &Command, rows: &mut Vec<(String, String)>) {
-    let named = command.get_arguments().filter_map(|arg| Some((arg.get_env()?.display().to_string(), spelling(arg))));
-    rows.extend(named);
-    command.get_subcommands().for_each(|sub| collect_environment(sub, rows));
+    let _ = write!(
+        text,
+        "\n## The private listener\n\n| request | answers |\n|---|---|\n\
+         | `GET {LIVEZ}` | 200 while the process answers |\n\
+         | `GET {READYZ}` | 200 while traffic should come here, else 503; JSON says what is wrong |\n\
+         | `GET {METRICS}` | metrics for Prometheus |\n"
+    );
 }
 
 #[cfg(test)]

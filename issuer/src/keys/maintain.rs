@@ -11,8 +11,8 @@ use crate::{
     state::SharedIssuer,
 };
 
-/// The longest sleep: the clock may be put right meanwhile.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The longest sleep: the clock may be put right meanwhile, and a file that is gone reports no change.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// Between two tries on a store that fails.
 const RETRY: Duration = Duration::from_secs(5);
 /// Between two readings, however often the store changes.

@@ -64,6 +64,7 @@ pub trait KeyStore: Send + Sync + 'static {
 #[async_trait]
 impl KeyStore for Database {
     async fn load(&self) -> Result<StoredKeys, KeyStoreError> {
+        self.in_place()?;
         self.call(|connection| {
             let row = connection.query_row("SELECT document, revision FROM keyring WHERE id = 1", [], |row| {
                 Ok((row.get::<_, Vec<u8>>(0)?, Revision(row.get(1)?)))
@@ -87,6 +88,7 @@ impl KeyStore for Database {
     }
 
     async fn replace(&self, current: Revision, document: Zeroizing<String>) -> Result<Revision, KeyStoreError> {
+        self.in_place()?;
         self.call(move |connection| {
             let changed = connection.execute(
                 "UPDATE keyring SET document = ?1, revision = revision + 1 WHERE id = 1 AND revision = ?2",

@@ -275,3 +275,15 @@ async fn a_verifier_with_the_stalest_copy_of_the_keys_accepts_every_live_token_t
     }
     assert!(signers.len() > 3, "only {} keys have signed", signers.len());
 }
+
+#[tokio::test]
+async fn a_key_store_that_lost_its_file_keeps_the_last_good_keys_and_rotates_nothing() {
+    let fixture = Fixture::new().await;
+    let service = fixture.service().await;
+    let jwks = service.snapshot().jwks.body().clone();
+    let due = service.snapshot().next_transition.unwrap();
+    std::fs::remove_file(path(fixture.dir.path())).unwrap();
+    let fault = service.refresh(due).await.unwrap_err();
+    assert!(describe(&fault).contains("was removed or replaced"), "{fault:?}");
+    assert_eq!(service.snapshot().jwks.body(), &jwks);
+}

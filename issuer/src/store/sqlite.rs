@@ -75,6 +75,7 @@ impl Store for SqliteStore {
     }
 
     async fn create(&self, user: &UserRecord) -> Result<Stored, StoreError> {
+        self.database.in_place()?;
         let user = user.clone();
         self.database
             .call(move |connection| {
@@ -93,6 +94,7 @@ impl Store for SqliteStore {
         if current.user.id != next.id {
             return Err(StoreError::Taken("the user id"));
         }
+        self.database.in_place()?;
         let (expected, user) = (current.version.clone(), next.clone());
         self.database
             .call(move |connection| {
@@ -117,6 +119,7 @@ impl Store for SqliteStore {
     }
 
     async fn health(&self) -> Result<(), StoreError> {
+        self.database.in_place()?;
         self.database
             .call(|connection| {
                 connection

@@ -141,10 +141,10 @@ impl Running {
         until(text, || self.log().contains(text).then_some(()));
     }
 
-    /// Memory in use.
-    pub fn resident_kib(&self) -> u64 {
+    /// Memory in use that is not a page of a file.
+    pub fn anonymous_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
