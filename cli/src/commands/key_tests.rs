@@ -230,11 +230,11 @@ fn the_list_is_aligned_and_marks_the_key_of_the_session() {
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
     let mut first = key_info("aa11000000000000", "YubiKey 5C NFC");
     (first.current, first.last_used_at) = (true, Some("2026-11-21T11:30:00Z".parse().unwrap()));
-    let text = keys::table(&[first, key_info("bb33000000000000", "é")], now, &TimeZone::UTC);
+    let text = keys::rendered(&[first, key_info("bb33000000000000", "é")], now, &TimeZone::UTC);
     assert_eq!(
         text,
-        "ID                NAME            ENROLLED      LAST USED\n\
-         aa11000000000000  YubiKey 5C NFC  09:30         30 minutes ago (this session)\n\
-         bb33000000000000  é               09:30         never"
+        "ID                NAME            ENROLLED  LAST USED\n\
+         aa11000000000000  YubiKey 5C NFC  09:30     30 minutes ago (this session)\n\
+         bb33000000000000  é               09:30     never"
     );
 }

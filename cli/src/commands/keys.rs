@@ -1,7 +1,5 @@
 //! `vouch keys`: the person's own keys.
 
-use std::fmt::Write as _;
-
 use jiff::{Timestamp, tz::TimeZone};
 use vouch_issuer_api::enroll::{KeyInfo, KeyList};
 
@@ -18,7 +16,7 @@ use crate::{
     console,
     error::{Category, Failure},
     prompt::Notice,
-    wording,
+    table, wording,
 };
 
 /// Names are cut by nobody, so they must be short (`RegisterKeyRequest::name`).
@@ -37,7 +35,7 @@ pub fn run(command: &KeysCommand) -> Result<(), Failure> {
             if output.json() {
                 console::print_json(&KeyList { keys })
             } else {
-                console::print(&table(&keys, Timestamp::now(), &TimeZone::system()))
+                console::print(&rendered(&keys, Timestamp::now(), &TimeZone::system()))
             }
         }
         KeysCommand::Add { name } => {
@@ -132,16 +130,13 @@ fn farewell(key: &KeyInfo) -> String {
     format!("Removed \"{name}\".{session} What is left of it on the key itself is worth nothing.")
 }
 
-pub(super) fn table(keys: &[KeyInfo], now: Timestamp, zone: &TimeZone) -> String {
-    let names: Vec<_> = keys.iter().map(|key| console_text(&key.name)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
-    let mut text = format!("{:<16}  {:<width$}  {:<12}  LAST USED", "ID", "NAME", "ENROLLED");
-    for (key, name) in keys.iter().zip(&names) {
-        let enrolled = wording::moment(key.created_at, now, zone);
+pub(super) fn rendered(keys: &[KeyInfo], now: Timestamp, zone: &TimeZone) -> String {
+    let header = ["ID", "NAME", "ENROLLED", "LAST USED"].map(str::to_owned);
+    let rows = keys.iter().map(|key| {
         let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| wording::ago(now, at));
         let current = if key.current { " (this session)" } else { "" };
-        // Writing to a string does not fail.
-        let _ = write!(text, "\n{:<16}  {name:<width$}  {enrolled:<12}  {used}{current}", key.id);
-    }
-    text
+        let enrolled = wording::moment(key.created_at, now, zone);
+        [key.id.clone(), console_text(&key.name), enrolled, format!("{used}{current}")]
+    });
+    table::aligned(std::iter::once(header).chain(rows))
 }

@@ -179,8 +179,9 @@ impl From<PromptError> for Failure {
     fn from(error: PromptError) -> Self {
         let message = error.to_string();
         match error {
+            // Without one no key can be used.
             PromptError::NoTerminal => {
-                Self::new(Category::General, message).hint("Run this command in a terminal, without redirecting it.")
+                Self::new(Category::NoKey, message).hint("Run this command in a terminal, without redirecting it.")
             }
             PromptError::Interrupted => Self::new(Category::Interrupted, message),
             PromptError::Closed | PromptError::TimedOut => {
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn without_a_terminal_the_hint_says_where_to_run_it() {
         let failure = Failure::from(PromptError::NoTerminal);
-        assert_eq!(failure.category, Category::General);
+        assert_eq!(failure.category, Category::NoKey);
         assert!(failure.render(false).contains("Run this command in a terminal"), "{}", failure.render(false));
     }
 

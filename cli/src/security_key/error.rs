@@ -18,7 +18,7 @@ pub const UDEV_RULE_PATH: &str = "/etc/udev/rules.d/70-security-key.rules";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The device node exists, and the system does not let this person open it.
-    #[error("a security key is plugged in, but you may not open {}", node.display())]
+    #[error("a security key is plugged in, but you have no permission to open {}", node.display())]
     NoPermission {
         /// The device node.
         node: PathBuf,
@@ -30,7 +30,7 @@ pub enum KeyError {
         node: PathBuf,
     },
     /// The key was removed, or was gone before it could be opened.
-    #[error("the security key was removed before it answered")]
+    #[error("the security key was unplugged before it answered")]
     Unplugged,
     /// 0x06, or another program's packets arrived instead of the answer.
     #[error("another program is using the security key")]

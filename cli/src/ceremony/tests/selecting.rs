@@ -196,5 +196,5 @@ fn a_key_that_is_pulled_out_during_the_touch_is_said_to_be_gone() {
     let scene = Scene::new(&FakeBus::with(&[("usb1", &key)]), person);
     let failure = Failure::from(error(scene.sign_in()));
     assert_eq!(failure.category, Category::NoKey);
-    assert!(failure.message.contains("removed"), "{failure}");
+    assert!(failure.message.contains("unplugged"), "{failure}");
 }
