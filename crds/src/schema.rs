@@ -84,7 +84,12 @@ pub(crate) fn account(_: &mut SchemaGenerator) -> Schema {
 
 /// AWS accounts.
 pub(crate) fn accounts(generator: &mut SchemaGenerator) -> Schema {
-    set(&account(generator), 500)
+    set(&account(generator), 300)
+}
+
+/// AWS accounts that differ from others.
+pub(crate) fn few_accounts(generator: &mut SchemaGenerator) -> Schema {
+    set(&account(generator), 100)
 }
 
 /// The name of an IAM role ("IAM and AWS STS quotas", IAM User Guide).
@@ -109,8 +114,8 @@ pub(crate) fn role_arn(_: &mut SchemaGenerator) -> Schema {
 /// The ARN of a managed policy, of AWS or of an account.
 pub(crate) fn policy_arn(_: &mut SchemaGenerator) -> Schema {
     pattern(
-        2048,
-        "^arn:aws(-cn|-us-gov)?:iam::(aws|[0-9]{12}):policy/[!-~]+$",
+        512,
+        "^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/.+$",
         "must be the ARN of a managed policy, such as arn:aws:iam::aws:policy/ReadOnlyAccess",
     )
 }

@@ -67,7 +67,7 @@ pub struct AwsFederationSpec {
     pub provider: Provider,
     /// Roles in `account` that people take directly.
     #[serde(default)]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".to_owned()]))]
     pub roles: Vec<Role>,
     /// The role in `account` through which the roles in other accounts are reached.
@@ -75,7 +75,7 @@ pub struct AwsFederationSpec {
     pub hub: Option<Hub>,
     /// Roles in other accounts, reached through the hub.
     #[serde(default)]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 20))]
     pub spokes: Vec<Spoke>,
     /// Service control policies that protect all this.
     #[serde(default, skip_serializing_if = "Option::is_none")]

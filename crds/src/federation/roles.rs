@@ -135,7 +135,7 @@ pub struct Spoke {
     pub targets: Targets,
     /// Accounts in which it has other permissions.
     #[serde(default)]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 10))]
     pub overrides: Vec<Override>,
 }
 
@@ -172,7 +172,7 @@ pub struct Targets {
 #[serde(rename_all = "camelCase")]
 pub struct Override {
     /// Which accounts.
-    #[schemars(schema_with = "schema::accounts")]
+    #[schemars(schema_with = "schema::few_accounts")]
     #[x_kube(validation = ("size(self) > 0", "must name at least one account"))]
     pub accounts: Vec<String>,
     /// Managed policies attached to it there.

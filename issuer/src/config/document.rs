@@ -85,8 +85,7 @@ impl From<&serde_saphyr::Error> for SyntaxError {
 }
 
 impl Node {
-    /// The value as JSON. As an API server does, it leaves out members that are `null`. Of members with the same key
-    /// the first is kept.
+    /// The value as JSON. Of members with the same key the first is kept.
     pub(super) fn to_value(&self) -> Value {
         match &self.content {
             Content::Null => Value::Null,
@@ -96,7 +95,7 @@ impl Node {
             Content::List(items) => Value::Array(items.iter().map(Self::to_value).collect()),
             Content::Map(members) => {
                 let mut map = Map::new();
-                for member in members.iter().filter(|member| !matches!(member.value.content, Content::Null)) {
+                for member in members {
                     map.entry(member.key.clone()).or_insert_with(|| member.value.to_value());
                 }
                 Value::Object(map)
@@ -276,12 +275,6 @@ mod tests {
         ]
         .map(|path| root.line_of(path));
         assert_eq!(lines, [4, 5, 7, 7, 8, 7, 4, 4]);
-    }
-
-    #[test]
-    fn members_that_are_null_are_absent() {
-        let (documents, _) = read("a: null\nb:\nc: ~\nd: [null, 1]\ne: 'null'\n");
-        assert_eq!(documents[0].root.to_value(), json!({"d": [null, 1], "e": "null"}));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use vouch_crds::API_VERSION;
 use super::{
     document::{Document, Duplicate, Node},
     problem::{Place, Problem},
-    schema,
+    schema::{self, Finding},
 };
 
 /// What an object can be.
@@ -135,7 +135,9 @@ impl Schemas {
             // Written by controllers, never by people, and ignored on creation in a cluster, too.
             members.remove("status");
         }
-        let findings = self.findings(schema, compiled, &value);
+        let structure = schema::check(schema, &value, "");
+        let value = schema::without_nulls(value);
+        let findings = self.with_rules(structure, compiled, &value);
         let valid = findings.is_empty() && unambiguous;
         let found =
             findings.into_iter().map(|(field, reason)| Problem { place: place(&root, object.clone(), &field), reason });
@@ -165,16 +167,11 @@ impl Schemas {
 
     /// Violations of structure, then of rules. Where the structure is wrong a rule may stumble over it; what the rule
     /// says then would only be noise.
-    fn findings(&self, schema: &Value, compiled: &CompiledSchema, value: &Value) -> Vec<schema::Finding> {
-        let mut findings = schema::check(schema, value, "");
-        let structure_is_right = findings.is_empty();
-        let broken = self.validator.validate_compiled(compiled, value, None).err();
-        for error in broken.into_iter().flatten() {
-            if structure_is_right || error.kind == ErrorKind::ValidationFailure {
-                findings.push((error.field_path, error.message));
-            }
-        }
-        findings
+    fn with_rules(&self, structure: Vec<Finding>, compiled: &CompiledSchema, value: &Value) -> Vec<Finding> {
+        let structure_is_right = structure.is_empty();
+        let broken = self.validator.validate_compiled(compiled, value, None).err().into_iter().flatten();
+        let rules = broken.filter(|error| structure_is_right || error.kind == ErrorKind::ValidationFailure);
+        structure.into_iter().chain(rules.map(|error| (error.field_path, error.message))).collect()
     }
 }
 

@@ -20,6 +20,18 @@ pub(super) fn check(schema: &Value, value: &Value, path: &str) -> Vec<Finding> {
     findings
 }
 
+/// The value without members that are `null`, which count as absent, as they do in an API server.
+pub(super) fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let present = members.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(present.map(|(key, value)| (key, without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
+    }
+}
+
 fn visit(schema: &Value, value: &Value, path: &str, findings: &mut Vec<Finding>) {
     if let Some(reason) = wrong_type(schema, value) {
         findings.push((path.to_owned(), reason));
@@ -93,7 +105,7 @@ fn visit_object(schema: &Value, members: &Map<String, Value>, path: &str, findin
     let bounds = out_of_bounds(schema, ["minProperties", "maxProperties"], members.len(), "members");
     findings.extend(bounds.map(|reason| (path.to_owned(), reason)));
     for required in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        if !members.contains_key(required) {
+        if members.get(required).is_none_or(Value::is_null) {
             findings.push((join(path, required), "is missing".to_owned()));
         }
     }
@@ -103,6 +115,7 @@ fn visit_object(schema: &Value, members: &Map<String, Value>, path: &str, findin
     for (key, value) in members {
         let field = join(path, key);
         match known.and_then(|known| known.get(key)).or(additional) {
+            Some(_) if value.is_null() => {}
             Some(schema) => visit(schema, value, &field, findings),
             None if keeps_unknown => {}
             None => findings.push((field, unknown(key, known))),
@@ -123,6 +136,9 @@ fn unknown(key: &str, known: Option<&Map<String, Value>>) -> String {
 /// One letter added, left out or exchanged.
 fn is_one_edit_away(a: &str, b: &str) -> bool {
     let (longer, shorter) = if a.len() >= b.len() { (a, b) } else { (b, a) };
+    if shorter.len() < 3 {
+        return false;
+    }
     let from_start = longer.chars().zip(shorter.chars()).take_while(|(x, y)| x == y).count();
     let rest = |text: &str, skip: usize| text.chars().skip(from_start + skip).collect::<String>();
     rest(longer, 1) == rest(shorter, 0) || rest(longer, 1) == rest(shorter, 1)
@@ -240,6 +256,25 @@ mod tests {
                 "spec.roles[1]: x is there already; once is enough",
             ]
         );
+    }
+
+    #[test]
+    fn a_member_that_is_null_is_absent_and_still_must_be_known() {
+        let schema = json!({
+            "type": "object",
+            "required": ["a"],
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}, "list": {"items": {"type": "string"}}},
+        });
+        let value = json!({"a": null, "b": null, "c": null, "list": [null]});
+        assert_eq!(
+            findings(&schema, &value),
+            [
+                "spec.a: is missing",
+                "spec.c: is unknown; what may stand here is a, b, list",
+                "spec.list[0]: must be text, is null"
+            ]
+        );
+        assert_eq!(without_nulls(value), json!({"list": [null]}));
     }
 
     #[test]

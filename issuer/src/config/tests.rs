@@ -515,6 +515,13 @@ fn spokes_of_organizational_units_and_overrides_govern_what_they_name() {
 }
 
 #[test]
+fn a_member_without_a_value_is_as_if_it_were_left_out() {
+    assert!(load_str(&issuer("session:\nstore: null\naws: {tokenLifetime: ~}")).is_ok());
+    assert_eq!(reasons(&issuer("sesion:")), ["spec.sesion: is unknown; did you mean session?"]);
+    assert_eq!(reasons(&ISSUER.replace("url: https://vouch.example.com", "url:")), ["spec.url: is missing"]);
+}
+
+#[test]
 fn what_a_server_wrote_into_an_object_may_stay() {
     let text = ISSUER.replace(
         "metadata: {name: vouch}",

@@ -1,0 +1,53 @@
+//! An API server refuses a definition whose rules might cost too much, judged by the bounds of lists and texts. This
+//! keeps the estimates of cel-go for the rules that can become dear: patterns on texts in lists in lists.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use serde_json::Value;
+
+/// For one rule, and for all rules of a definition (`k8s.io/apiextensions-apiserver`, `validation.go`:
+/// `StaticEstimatedCostLimit`, `StaticEstimatedCRDCostLimit`).
+const RULE_LIMIT: u64 = 10_000_000;
+const DEFINITION_LIMIT: u64 = 100_000_000;
+
+#[test]
+fn no_rule_and_no_definition_is_dearer_than_an_api_server_grants() {
+    for definition in vouch_crds::definitions() {
+        let mut total = 0;
+        add(definition.schema(), 1, definition.kind, &mut total);
+        assert!(total <= DEFINITION_LIMIT, "{}: {total}", definition.kind);
+    }
+}
+
+fn add(schema: &Value, times: u64, path: &str, total: &mut u64) {
+    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
+    for rule in rules.map(|rule| rule["rule"].as_str().unwrap()) {
+        let cost = times * cost(rule, schema, path);
+        assert!(cost <= RULE_LIMIT, "{path}: {rule} costs {cost}; lower the bounds of the lists and texts around it");
+        *total += cost;
+    }
+    for (name, child) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        add(child, times, &format!("{path}.{name}"), total);
+    }
+    if let Some(items) = schema.get("items") {
+        let most = schema.get("maxItems").and_then(Value::as_u64);
+        let bounded = most.unwrap_or_else(|| {
+            assert!(
+                !items.to_string().contains("x-kubernetes-validations"),
+                "{path}: a list with rules needs maxItems"
+            );
+            1
+        });
+        add(items, times * bounded, &format!("{path}[]"), total);
+    }
+}
+
+/// A pattern costs a tenth of the text's bytes, of which a character may have four, times a quarter of its own length.
+fn cost(rule: &str, schema: &Value, path: &str) -> u64 {
+    if schema.get("type").and_then(Value::as_str) != Some("string") || !rule.contains(".matches(") {
+        return 1;
+    }
+    let length = schema.get("maxLength").and_then(Value::as_u64);
+    let length = length.unwrap_or_else(|| panic!("{path}: a text with rules needs maxLength"));
+    let patterns = rule.split(".matches('").skip(1).map(|rest| rest.split("')").next().unwrap().len() as u64);
+    1 + patterns.map(|pattern| (4 * length).div_ceil(10) * pattern.div_ceil(4)).sum::<u64>()
+}
