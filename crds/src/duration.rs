@@ -13,7 +13,7 @@ use crate::schema;
 
 /// At most 99 999 of a unit: five digits and the unit's letter, so that no sum of durations overflows.
 const FORM: &str = "^[1-9][0-9]{0,4}[smhd]$";
-const FORM_SENTENCE: &str = "must be a whole number and one unit, such as 90s, 15m, 8h or 30d";
+pub(crate) const FORM_SENTENCE: &str = "must be a whole number and one unit, such as 90s, 15m, 8h or 30d";
 
 /// A length of time, kept as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -24,7 +24,7 @@ use crate::schema;
     printcolumn(name = "Email", type_ = "string", json_path = ".spec.email"),
     printcolumn(name = "Groups", type_ = "string", json_path = ".spec.groups"),
     printcolumn(name = "Disabled", type_ = "boolean", json_path = ".spec.disabled"),
-    printcolumn(name = "Keys", type_ = "string", json_path = ".status.keys[*].name"),
+    printcolumn(name = "Keys", type_ = "integer", json_path = ".status.keyCount"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 pub struct VouchUserSpec {
@@ -51,6 +51,8 @@ pub struct VouchUserStatus {
     /// Sessions begun before this moment are over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions_valid_from: Option<Time>,
+    /// How many security keys are enrolled.
+    pub key_count: u32,
     /// Enrolled security keys, in the order of enrollment.
     pub keys: Vec<EnrolledKey>,
     /// The last invite.

@@ -30,3 +30,12 @@ fn a_generated_file_reads_back_as_the_definition() {
         assert_eq!(read, definition.manifest);
     }
 }
+
+#[test]
+fn the_page_about_the_resources_is_that_of_the_types() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/resources.md");
+    assert!(
+        fs::read_to_string(page).unwrap_or_default() == vouch_crds::reference::page(),
+        "docs/reference/resources.md differs from the types; run: cargo run -p vouch-crds --example generate"
+    );
+}

@@ -65,7 +65,7 @@ pub struct Role {
     #[serde(default)]
     #[schemars(schema_with = "inline_policies")]
     pub inline_policies: BTreeMap<String, PolicyDocument>,
-    /// The longest session; 1h to 12h.
+    /// The longest session.
     #[serde(default = "one_hour")]
     #[x_kube(validation = duration::between(Duration::hours(1), Duration::hours(12)))]
     pub max_session_duration: Duration,

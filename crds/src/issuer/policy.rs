@@ -26,7 +26,7 @@ pub struct Organization {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// From one touch to the next; 5m to 24h.
+    /// From one touch to the next.
     #[serde(default = "defaults::session_lifetime")]
     #[x_kube(validation = duration::between(Duration::minutes(5), Duration::hours(24)))]
     pub lifetime: Duration,
@@ -71,7 +71,7 @@ pub struct SigningKeys {
     /// How long a key stays published after it signed last.
     #[serde(default = "defaults::retain_retired")]
     pub retain_retired: Duration,
-    /// How long verifiers may keep the key set (`max-age`); 10s to 1h.
+    /// How long verifiers may keep the key set (`max-age`).
     #[serde(default = "defaults::jwks_max_age")]
     #[x_kube(validation = duration::between(Duration::seconds(10), Duration::hours(1)))]
     pub jwks_max_age: Duration,
@@ -180,7 +180,7 @@ pub struct Enrollment {
     /// Administrators may make one-time invites.
     #[serde(default = "defaults::invites")]
     pub invites: bool,
-    /// How long an invite can be redeemed; 5m to 30d.
+    /// How long an invite can be redeemed.
     #[serde(default = "defaults::invite_lifetime")]
     #[x_kube(validation = duration::between(Duration::minutes(5), Duration::days(30)))]
     pub invite_lifetime: Duration,
@@ -196,7 +196,7 @@ impl Default for Enrollment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Aws {
-    /// How long an assertion for AWS is valid; 1m to 5m. AWS takes it for 5m longer, and it does not bound the session
+    /// How long an assertion for AWS is valid. AWS takes it for 5m longer, and it does not bound the session
     /// that it buys.
     #[serde(default = "defaults::token_lifetime")]
     #[x_kube(validation = duration::between(Duration::minutes(1), Duration::minutes(5)))]

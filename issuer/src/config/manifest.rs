@@ -64,6 +64,11 @@ impl Manifest {
         Problem { place: place(&self.node, object, field), reason: reason.into() }
     }
 
+    /// The line of one of its fields.
+    pub(super) fn line(&self, field: &str) -> u64 {
+        self.node.line_of(field)
+    }
+
     /// The declaration as its type; `None` when the schema refuses it.
     pub(super) fn spec<T: DeserializeOwned>(&self) -> Option<Result<T, Problem>> {
         let spec = self.value.get("spec").cloned().filter(|_| self.valid)?;

@@ -43,9 +43,8 @@ fn unique(manifests: &[Manifest], problems: &mut Vec<Problem>) {
     for manifest in manifests {
         let key = (manifest.kind, manifest.name.as_str());
         if let Some(first) = seen.get(&key) {
-            let first = first.problem("metadata.name", "").place.line.unwrap_or_default();
-            problems
-                .push(manifest.problem("metadata.name", format!("is the name of the object in line {first} already")));
+            let reason = format!("is the name of the object in line {} already", first.line("metadata.name"));
+            problems.push(manifest.problem("metadata.name", reason));
         } else {
             seen.insert(key, manifest);
         }
