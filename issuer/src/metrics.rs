@@ -85,7 +85,7 @@ pub struct Metrics {
 pub struct Gauges {
     /// Signing keys in each state.
     pub keys: Vec<(&'static str, i64)>,
-    /// Seconds until the planner changes a signing key; negative when it is overdue.
+    /// Seconds until the planner changes a signing key; negative when it is overdue, not a number when it never will.
     pub next_rotation: f64,
     /// Whether the key store could be read the last time.
     pub key_store_up: bool,

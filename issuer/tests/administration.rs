@@ -5,6 +5,7 @@
 mod support;
 
 use support::{MANIFEST, Sandbox, refused, succeeded};
+use vouch_issuer::{database::Database, identity::secrets::Secrets, keys::change};
 
 const DECLARED: &str = "\
 ---
@@ -171,6 +172,28 @@ fn accepting_the_clock_changes_nothing_when_no_date_lies_ahead() {
     assert!(order["consequences"][0].as_str().unwrap().contains("nothing was changed"));
 }
 
+#[tokio::test]
+async fn keys_made_while_the_clock_was_ahead_are_pointed_out_and_put_right_by_order() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("data")).unwrap();
+    let config = vouch_issuer::config::load(&sandbox.path("issuer.yaml")).unwrap();
+    let database = Database::create(&sandbox.database()).unwrap();
+    Secrets::create(&database).await.unwrap();
+    let ahead = jiff::Timestamp::now() + std::time::Duration::from_secs(86_400);
+    change::initialize(&database, &config.key_policy, ahead).await.unwrap();
+
+    let keys = sandbox.json(&["keys", "show"]);
+    assert!(keys["clock_behind_seconds"].as_u64().unwrap() > 86_000);
+    assert!(succeeded(&sandbox.run(&["keys", "show"])).contains("keys accept-clock"));
+    let issuer = sandbox.start();
+    issuer.logs("lie ahead of the clock");
+
+    let order = sandbox.json(&["keys", "accept-clock"]);
+    assert!(order["consequences"][0].as_str().unwrap().contains("rotation goes on from here"));
+    assert!(order["clock_behind_seconds"].is_null());
+    assert_eq!(order["keys"][0]["kid"], keys["keys"][0]["kid"]);
+}
+
 #[test]
 fn what_administrators_do_is_audited_away_from_the_answer() {
     let sandbox = Sandbox::initialised();
@@ -179,6 +202,13 @@ fn what_administrators_do_is_audited_away_from_the_answer() {
     let line: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!((&line["action"], &line["email"]), (&"invited".into(), &"alice@example.com".into()));
     assert!(!line.to_string().contains(answer["code"].as_str().unwrap()), "the code is in the audit trail");
+}
+
+#[test]
+fn a_log_filter_that_makes_no_sense_is_refused() {
+    let output = Sandbox::new().run(&["check", "--log", "vouch=loud"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`vouch=loud` is no log filter"));
 }
 
 #[test]

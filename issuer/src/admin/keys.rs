@@ -7,7 +7,7 @@ use serde::Serialize;
 use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, NoSigner, RevokeError, next_transition};
 
 use super::{AdminError, Office, moment};
-use crate::keys::{KeyStatus, KeyStore, KeyStoreFault, change, event, statuses};
+use crate::keys::{CLOCK_BEHIND, KeyStatus, KeyStore, KeyStoreFault, change, event, statuses};
 
 /// Every signing key.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,9 @@ pub struct KeyTable {
     /// When the planner will change something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_transition: Option<Timestamp>,
+    /// By how many seconds the dates of the keys lie ahead of the clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_behind_seconds: Option<u64>,
     #[serde(skip)]
     now: Timestamp,
 }
@@ -39,6 +42,7 @@ impl KeyTable {
             keys: statuses(set),
             revoked: revoked.map(|key| RevokedKey { kid: key.kid.to_string(), revoked_at: key.revoked_at }).collect(),
             next_transition: next_transition(set, policy, now),
+            clock_behind_seconds: set.clock_behind_by(now).map(|behind| behind.as_secs()),
             now,
         }
     }
@@ -67,10 +71,10 @@ impl fmt::Display for KeyTable {
         for key in &self.revoked {
             writeln!(f, "{}  {:9}  revoked   {}", key.kid, "", moment(key.revoked_at, self.now))?;
         }
-        match self.next_transition {
-            Some(next) => writeln!(f, "The next change is due {}.", moment(next, self.now)),
-            None => Ok(()),
+        if let Some(next) = self.next_transition {
+            writeln!(f, "The next change is due {}.", moment(next, self.now))?;
         }
+        if self.clock_behind_seconds.is_some() { writeln!(f, "{CLOCK_BEHIND}") } else { Ok(()) }
     }
 }
 

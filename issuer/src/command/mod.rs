@@ -14,6 +14,7 @@ use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf, process::Exit
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
+use tracing_subscriber::EnvFilter;
 use vouch_crds::duration::Duration;
 use vouch_iam::identity::EmailAddress;
 use vouch_keyring::Kid;
@@ -28,7 +29,7 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     output: Output,
     /// What goes to the log on standard error: a level, or directives such as `warn,vouch_issuer=debug`
-    #[arg(long, global = true, env = env::LOG, default_value = "info", value_name = "FILTER")]
+    #[arg(long, global = true, env = env::LOG, default_value = "info", value_parser = log_filter, value_name = "FILTER")]
     log: String,
     /// How the log looks
     #[arg(long, global = true, env = env::LOG_FORMAT, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
@@ -221,12 +222,19 @@ fn report(failure: &(dyn Error + 'static)) {
 }
 
 fn start_log(cli: &Cli) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log);
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = EnvFilter::new(&cli.log);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     match cli.log_format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Directives that `start_log` can take.
+fn log_filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("`{text}` is no log filter ({error}); try info, or warn,vouch_issuer=debug")),
     }
 }
 

@@ -83,7 +83,7 @@ async fn readyz(State(issuer): State<SharedIssuer>) -> Response {
 async fn metrics(State(issuer): State<SharedIssuer>) -> Response {
     let now = issuer.clock.now();
     let snapshot = issuer.keys.snapshot();
-    let next = snapshot.next_transition.map_or(f64::INFINITY, |at| at.duration_since(now).as_secs_f64());
+    let next = snapshot.next_transition.map_or(f64::NAN, |at| at.duration_since(now).as_secs_f64());
     let gauges = Gauges {
         keys: snapshot.count_by_state(),
         next_rotation: next,

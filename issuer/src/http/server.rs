@@ -17,8 +17,13 @@ use super::{
 };
 use crate::state::SharedIssuer;
 
-/// Time for a client to send the head of a request. Slow heads are the cheapest way to hold a connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a client to send the head of its first request. Slow heads are the cheapest way to hold a connection.
+const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be idle between requests. A new one costs twelve signatures, so clients that keep talking
+/// keep theirs; longer than any request of an agent is held open.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// How often an HTTP/2 client is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
 /// Requests on one HTTP/2 connection at the same time; an agent and its helpers need a few.
 const STREAMS_PER_CONNECTION: u32 = 64;
 /// How long the private listener outlives the public one at most.
@@ -141,10 +146,13 @@ impl Listener {
         let failed = |source| ServerError::Bind { address: wanted, source };
         let address = socket.local_addr().map_err(failed)?;
         let handle = Handle::new();
-        let mut server =
-            axum_server::from_tcp(socket).map_err(failed)?.handle(handle.clone()).first_request_timeout(HEAD_TIMEOUT);
-        server.http_builder().http1().header_read_timeout(HEAD_TIMEOUT);
-        server.http_builder().http2().max_concurrent_streams(STREAMS_PER_CONNECTION);
+        let mut server = axum_server::from_tcp(socket)
+            .map_err(failed)?
+            .handle(handle.clone())
+            .first_request_timeout(FIRST_HEAD_TIMEOUT)
+            .accept_error_handler(|peer, error| tracing::debug!(?peer, %error, "connection not accepted"));
+        server.http_builder().http1().header_read_timeout(IDLE_TIMEOUT);
+        server.http_builder().http2().max_concurrent_streams(STREAMS_PER_CONNECTION).keep_alive_interval(PING_INTERVAL);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = match certificate {
             Some(certificate) => {

@@ -13,15 +13,22 @@ use crate::{
 
 /// The longest sleep: the clock may be put right meanwhile, and a file that is gone reports no change.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
+/// Clocks of machines that share a store differ a little; more than this is worth a word.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 /// Between two tries on a store that fails.
 const RETRY: Duration = Duration::from_secs(5);
 /// Between two readings, however often the store changes.
 const BREATH: Duration = Duration::from_millis(200);
 
+/// What to do about a clock that is behind.
+pub const CLOCK_BEHIND: &str = "The dates of the signing keys lie ahead of the clock, and nothing rotates until it has \
+    caught up. If the clock is right now: vouch-issuer keys accept-clock";
+
 /// Follows the store and rotates when it is time, until the process ends.
 pub async fn maintain(issuer: SharedIssuer) {
     let mut changes = issuer.keys.changes();
     let mut reported = None;
+    let mut clock_reported = false;
     loop {
         changes.mark_unchanged();
         let now = issuer.clock.now();
@@ -31,6 +38,11 @@ pub async fn maintain(issuer: SharedIssuer) {
                     tracing::info!("the signing keys can be read again");
                 }
                 changes.iter().for_each(|change| report(&issuer, change));
+                let behind = issuer.keys.snapshot().clock_behind.filter(|behind| *behind > CLOCK_TOLERANCE);
+                if let Some(behind) = behind.filter(|_| !clock_reported) {
+                    tracing::warn!(seconds = behind.as_secs(), "{CLOCK_BEHIND}");
+                }
+                clock_reported = behind.is_some();
                 until_next(&issuer.keys, now)
             }
             Err(fault) => {

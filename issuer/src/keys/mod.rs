@@ -20,7 +20,7 @@ use vouch_keyring::{Algorithm, Change, KeyPolicy, NoSigner, Signer};
 
 pub use self::{
     change::{Advance, KeyStoreFault},
-    maintain::{event, maintain},
+    maintain::{CLOCK_BEHIND, event, maintain},
     snapshot::{KeyStatus, Snapshot, statuses},
     store::{KeyStore, KeyStoreError},
 };
