@@ -10,8 +10,6 @@ pub struct RoleArn {
     pub partition: Partition,
     /// Account.
     pub account: String,
-    /// Name, without the path.
-    pub name: String,
     /// The whole.
     pub text: String,
 }
@@ -35,7 +33,6 @@ impl RoleArn {
             Some(Self {
                 partition: Partition::from_id(partition)?,
                 account: (*account).to_owned(),
-                name: name.to_owned(),
                 text: text.to_owned(),
             })
         })?
@@ -46,11 +43,12 @@ impl RoleArn {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::RoleArn;
+    use crate::endpoint::Partition;
 
     #[test]
     fn reads_roles_with_and_without_a_path() {
         let role = RoleArn::parse("arn:aws:iam::999999999999:role/vouch/VouchAccess").unwrap();
-        assert_eq!((role.account.as_str(), role.name.as_str()), ("999999999999", "VouchAccess"));
+        assert_eq!((role.partition, role.account.as_str()), (Partition::Aws, "999999999999"));
         assert!(RoleArn::parse("arn:aws-cn:iam::999999999999:role/R").is_some());
     }
 

@@ -27,6 +27,6 @@ fn policy_kind(source: Source) -> &'static str {
         Source::Session => "a session policy",
         Source::Resource => "a resource-based policy",
         Source::ServiceControl => "a service control policy",
-        Source::ResourceControl(_) => "a resource control policy",
+        Source::ResourceControl => "a resource control policy",
     }
 }

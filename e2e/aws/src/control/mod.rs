@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /accounts` `{id, alias?, organization?, partition?}` | keys of its user `admin` |
 //! | `PUT /accounts/{id}/policies` `{service_control?: [..], resource_control?: [..]}` | 204 |
-//! | `GET` or `PUT /routes` `{HOST: "IP:PORT"}` | the routes |
+//! | `PUT /routes` `{HOST: "IP:PORT"}`, which adds to the others | 204 |
 //! | `GET`, `PUT` (a merge patch) or `DELETE /knobs` | the knobs |
 //! | `GET` or `DELETE /calls` | the call log as JSON lines |
 //!

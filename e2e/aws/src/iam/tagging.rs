@@ -12,11 +12,14 @@ use crate::world::{KeyCase, Tags};
 
 const RESERVED: &str = "Tag keys beginning with aws: are reserved for system use.";
 
+/// Keys and values as a request gives them.
+type Pairs = Vec<(String, String)>;
+
 /// The `Tags` of a request, of the right shape.
 ///
 /// # Errors
 /// `ValidationError` for a white-space key.
-pub(super) fn read(params: &Params, shape: &mut Shape) -> Result<Vec<(String, String)>, Fault> {
+pub(super) fn read(params: &Params, shape: &mut Shape) -> Result<Pairs, Fault> {
     let members = params.structures("Tags").unwrap_or_default();
     shape.list("tags", Some(&members), quota::TAGS);
     let mut pairs = Vec::new();
@@ -39,7 +42,7 @@ pub(super) fn read(params: &Params, shape: &mut Shape) -> Result<Vec<(String, St
 ///
 /// # Errors
 /// `InvalidInput` for a reserved key or, where case does not count, two equal keys.
-pub(super) fn fresh(case: KeyCase, pairs: Vec<(String, String)>) -> Result<Tags, Fault> {
+pub(super) fn fresh(case: KeyCase, pairs: Pairs) -> Result<Tags, Fault> {
     let given = pairs.len();
     if pairs.iter().any(|(key, _)| is_reserved(key)) {
         return Err(Fault::invalid_input(RESERVED));
@@ -66,7 +69,7 @@ pub(super) fn node(tags: &Tags) -> Node {
     Node::list("Tags", tags.iter().map(|(key, value)| vec![Node::text("Key", key), Node::text("Value", value)]))
 }
 
-fn merge(tags: &mut Tags, case: KeyCase, pairs: Vec<(String, String)>) -> Result<(), Fault> {
+fn merge(tags: &mut Tags, case: KeyCase, pairs: Pairs) -> Result<(), Fault> {
     if pairs.is_empty() {
         return Err(Fault::invalid_input("Tags may not be empty."));
     }
@@ -82,7 +85,7 @@ fn merge(tags: &mut Tags, case: KeyCase, pairs: Vec<(String, String)>) -> Result
 }
 
 /// Object name or ARN, tags.
-fn tag_request<'a>(work: &Work<'a>, parameter: &'static str) -> Result<(&'a str, Vec<(String, String)>), Fault> {
+fn tag_request<'a>(work: &Work<'a>, parameter: &'static str) -> Result<(&'a str, Pairs), Fault> {
     let mut shape = Shape::iam();
     let name = shape.required(parameter_name(parameter), work.params().get(parameter), (1, 2048), None);
     let pairs = read(work.params(), &mut shape)?;

@@ -48,8 +48,8 @@ pub enum Source {
     Resource,
     /// A service control policy.
     ServiceControl,
-    /// A resource control policy, by its position.
-    ResourceControl(usize),
+    /// A resource control policy.
+    ResourceControl,
 }
 
 /// The verdict.
@@ -100,11 +100,9 @@ impl Policies {
     }
 
     fn denial(&self, request: &Request<'_>) -> Option<Source> {
-        if let Some(position) = self.resource_control.iter().position(|document| denies(document, request)) {
-            return Some(Source::ResourceControl(position));
-        }
         let any = |documents: &[Document]| documents.iter().any(|document| denies(document, request));
         let sources = [
+            (any(&self.resource_control), Source::ResourceControl),
             (any(&self.service_control), Source::ServiceControl),
             (self.resource.as_ref().is_some_and(|document| denies(document, request)), Source::Resource),
             (any(&self.identity), Source::Identity),

@@ -7,6 +7,8 @@ pub mod condition;
 pub mod context;
 pub mod document;
 pub mod evaluate;
+#[cfg(test)]
+mod laws;
 pub mod managed;
 pub mod pattern;
 pub mod principal;

@@ -60,19 +60,11 @@ pub(super) fn assume_role(call: &Call<'_>, trace: &mut Trace) -> Result<Vec<Node
     };
     let size = size.percent(&packed)?;
     let session = Session {
-        account: account.id.clone(),
-        partition: account.partition,
-        role_name: role.name.clone(),
-        role_arn: role.arn.clone(),
-        role_id: role.id.clone(),
-        session_name: params.session_name.to_owned(),
-        issued_at: call.now,
-        expires_at: issue::end(call, params.duration),
         source_identity: chain.source_identity.clone(),
         transitive_keys: chain.transitive_keys(),
         tags: all_tags,
         policies: params.session_policies()?,
-        web_identity: None,
+        ..issue::session(call, &params, account, role)
     };
     Ok(issue::issue(&mut world, call, session, size))
 }

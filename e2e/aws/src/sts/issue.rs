@@ -2,19 +2,35 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
+use super::request::AssumeParams;
 use crate::api::Call;
 use crate::wire::Node;
 use crate::wire::encoding::iso_time;
-use crate::world::{AccessKey, KeyOwner, Session, World, ids};
+use crate::world::{AccessKey, Account, KeyCase, KeyOwner, Role, Session, Tags, World, ids};
 
 /// Characters of token that AWS allots; `SessionTokenUtilization` is a percentage of it.
 const TOKEN_ALLOTMENT: usize = 4096;
 
-/// When a session that starts now ends.
-pub(super) fn end(call: &Call<'_>, seconds: i32) -> jiff::Timestamp {
-    call.now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(jiff::Timestamp::MAX)
+/// A session of a role that starts now and carries nothing yet.
+pub(super) fn session(call: &Call<'_>, params: &AssumeParams<'_>, account: &Account, role: &Role) -> Session {
+    let lifetime = SignedDuration::from_secs(i64::from(params.duration));
+    Session {
+        account: account.id.clone(),
+        partition: account.partition,
+        role_name: role.name.clone(),
+        role_arn: role.arn.clone(),
+        role_id: role.id.clone(),
+        session_name: params.session_name.to_owned(),
+        issued_at: call.now,
+        expires_at: call.now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
+        source_identity: None,
+        tags: Tags::new(KeyCase::Folded),
+        transitive_keys: Vec::new(),
+        policies: Vec::new(),
+        web_identity: None,
+    }
 }
 
 /// Gives a session its keys and returns the members that every kind of answer has.

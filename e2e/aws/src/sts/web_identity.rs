@@ -86,30 +86,28 @@ fn assume(
         Node::text("Provider", &verified.provider_arn),
         Node::text("Audience", &verified.identity.audience),
     ];
-    let session = Session {
-        account: account.id.clone(),
-        partition: account.partition,
-        role_name: role.name.clone(),
-        role_arn: role.arn.clone(),
-        role_id: role.id.clone(),
-        session_name: params.session_name.to_owned(),
-        issued_at: call.now,
-        expires_at: issue::end(call, params.duration),
-        source_identity: verified.session.source_identity,
-        tags: verified.session.tags,
-        transitive_keys: verified.session.transitive_keys,
-        policies: session_policies,
-        web_identity: Some(WebIdentity {
-            provider_arn: verified.provider_arn,
-            issuer: verified.issuer,
-            audience: verified.identity.audience,
-            subject: verified.identity.subject,
-            methods: verified.identity.methods,
-        }),
-    };
-    let mut nodes = issue::issue(&mut world, call, session, size);
+    let session = Session { policies: session_policies, ..issue::session(call, params, account, role) };
+    let mut nodes = issue::issue(&mut world, call, carrying(session, verified), size);
     nodes.extend(answer);
     Ok(nodes)
+}
+
+/// A session with what its token gives it.
+fn carrying(session: Session, verified: Verified) -> Session {
+    let Verified { identity, session: claims, provider_arn, issuer, .. } = verified;
+    Session {
+        source_identity: claims.source_identity,
+        tags: claims.tags,
+        transitive_keys: claims.transitive_keys,
+        web_identity: Some(WebIdentity {
+            provider_arn,
+            issuer,
+            audience: identity.audience,
+            subject: identity.subject,
+            methods: identity.methods,
+        }),
+        ..session
+    }
 }
 
 /// The same text for a role that does not exist, is not visible yet, or does not trust the token.

@@ -5,8 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod control;
 mod front;
 mod iam;
+mod program;
 mod signing;
 mod sts;
 mod support;

@@ -1,6 +1,8 @@
 //! Conditions: operator, key, values.
 
 mod operator;
+#[cfg(test)]
+mod tests;
 mod typed;
 
 use serde_json::Value;

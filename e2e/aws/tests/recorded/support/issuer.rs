@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 /// What the issuer says now.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Documents {
     pub(crate) discovery: Value,
     pub(crate) jwks: Value,

@@ -5,5 +5,5 @@ mod issuer;
 mod keys;
 
 pub(crate) use client::{Aws, Keys, Refusal, texts};
-pub(crate) use issuer::{Documents, Issuer};
+pub(crate) use issuer::Issuer;
 pub(crate) use keys::{TestKey, b64};
