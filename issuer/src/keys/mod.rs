@@ -110,6 +110,9 @@ impl KeyService {
         let known = self.snapshot.load_full();
         match change::advance(&*self.store, &policy, Some(&known), now).await {
             Ok(Advance { set, document, changes }) => {
+                if changes.is_empty() && document != known.document {
+                    tracing::info!("the signing keys were changed by another process");
+                }
                 self.fault.store(None);
                 self.snapshot.store(Arc::new(Snapshot::new(set, document, &policy, now)));
                 let mut unreported = self.unreported.lock().unwrap_or_else(PoisonError::into_inner);
