@@ -119,7 +119,7 @@ pub(super) fn valid_name(name: &str) -> Result<String, Failure> {
             Category::Usage,
             format!("a key's name has 1 to {LONGEST_NAME} printable characters"),
         )
-        .hint("Choose another --name."));
+        .hint("Choose another name."));
     }
     Ok(name.to_owned())
 }
