@@ -140,7 +140,8 @@ fn explain_tls(host: &str, error: &rustls::Error) -> Failure {
         rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             network(format!("the certificate shown for {host} is for another name")).hint("Check the URL")
         }
-        rustls::Error::InvalidCertificate(C::UnknownIssuer) => network(format!(
+        // A signature that does not fit comes from an authority with the name of a trusted one and another key.
+        rustls::Error::InvalidCertificate(C::UnknownIssuer | C::BadSignature) => network(format!(
             "the certificate of {host} is not signed by an authority this machine trusts"
         ))
         .hint(format!(

@@ -148,7 +148,7 @@ impl Sts for AwsSts {
                 .duration_seconds(seconds(assume.duration))
                 .send()
                 .await
-                .map_err(sts_error)?;
+                .map_err(|error| sts_error(&error))?;
             role_session(answer.credentials)
         })
     }
@@ -170,7 +170,7 @@ impl Sts for AwsSts {
                 .duration_seconds(seconds(assume.duration))
                 .send()
                 .await
-                .map_err(sts_error)?;
+                .map_err(|error| sts_error(&error))?;
             role_session(answer.credentials)
         })
     }
@@ -193,7 +193,7 @@ fn role_session(credentials: Option<aws_sdk_sts::types::Credentials>) -> Result<
     })
 }
 
-fn sts_error<E>(error: SdkError<E, HttpResponse>) -> StsError
+fn sts_error<E>(error: &SdkError<E, HttpResponse>) -> StsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -203,7 +203,7 @@ where
         Some((code, message)) => {
             StsError::Refused { code: code.to_owned(), message: message.to_owned(), status, request_id }
         }
-        None => StsError::Unreachable(network::causes(&error).collect()),
+        None => StsError::Unreachable(network::causes(error).collect()),
     }
 }
 

@@ -115,7 +115,7 @@ mod tests {
                 let wanted = AwsCredentialsRequest { role, via: None, duration: None, region: None };
                 let role = wanted.role.to_string();
                 let line = command("vouch", &wanted);
-                prop_assert_eq!(request(&line), Some(wanted.clone()));
+                prop_assert_eq!(request(&line), Some(wanted));
                 let printed = std::process::Command::new("sh")
                     .arg("-c")
                     .arg(line.replacen("vouch", "printf '%s\\n'", 1))

@@ -1,0 +1,151 @@
+use std::time::Duration;
+
+use vouch_cli::agent::protocol::{EndReason, Reply, Request};
+
+use crate::{
+    home::{Home, wait_until},
+    world::{DEV, DIRECT, World},
+};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn signed_in() -> (World, Home) {
+    let world = World::start();
+    let home = Home::at(&world);
+    home.login(&world);
+    (world, home)
+}
+
+/// Waits until the agent's watch hangs at the issuer.
+fn watching(world: &World) {
+    wait_until(SOON, "the agent watches", || world.with(|facts| facts.watches > 0));
+}
+
+#[test]
+fn a_proof_is_repeated_once_with_the_issuers_nonce() {
+    let (world, _home) = signed_in();
+    assert_eq!(world.with(|facts| facts.logins), 2);
+}
+
+#[test]
+fn logout_everywhere_is_noticed_in_under_a_second_and_forgets_every_credential() {
+    let (world, home) = signed_in();
+    home.credentials(DEV);
+    watching(&world);
+    world.end_sessions();
+    let took = wait_until(SOON, "the session is over", || home.status().session.is_none());
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let status = home.status();
+    assert_eq!(status.credentials, []);
+    assert_eq!(status.ended.unwrap().reason, EndReason::Issuer { words: "All your sessions were ended".to_owned() });
+    let ran = home.run(&["credential", "aws", "--role", DEV]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    let sentence = "vouch: you are not signed in (your session was ended just now: All your sessions were ended). Run: vouch login\n";
+    assert_eq!(ran.stderr, sentence);
+}
+
+#[test]
+fn a_session_whose_time_is_over_takes_its_credentials_along() {
+    let world = World::start();
+    let home = Home::at(&world);
+    world.with(|facts| facts.lifetime = 3);
+    home.login(&world);
+    home.credentials(DIRECT);
+    let ran = || home.run(&["credential", "aws", "--role", DIRECT]);
+    wait_until(SOON, "the session is over", || ran().code == 2);
+    assert_eq!(ran().stderr, "vouch: you are not signed in (your session ended just now). Run: vouch login\n");
+    assert_eq!(home.status().credentials, []);
+}
+
+#[test]
+fn a_network_that_is_down_ends_no_session() {
+    let (world, home) = signed_in();
+    let first = home.credentials(DEV);
+    watching(&world);
+    world.with(|facts| facts.issuer_is_down = true);
+    assert_eq!(home.credentials(DEV), first, "what is cached serves on");
+    let ran = home.run(&["credential", "aws", "--role", DIRECT]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.stderr.contains("is down, or something between is"), "{}", ran.stderr);
+    assert!(home.status().session.is_some());
+    world.with(|facts| facts.issuer_is_down = false);
+    home.credentials(DIRECT);
+}
+
+#[test]
+fn logout_forgets_the_session_here() {
+    let (_world, home) = signed_in();
+    home.credentials(DEV);
+    assert_eq!(home.run(&["logout"]).code, 0);
+    let status = home.status();
+    assert_eq!((status.session, status.credentials), (None, Vec::new()));
+    assert_eq!(home.run(&["logout"]).code, 0, "twice is as good as once");
+    let ran = home.run(&["credential", "aws", "--role", DEV]);
+    assert_eq!(ran.stderr, "vouch: you are not signed in (you signed out just now). Run: vouch login\n");
+}
+
+#[test]
+fn logout_everywhere_that_cannot_reach_the_issuer_keeps_the_session_and_says_so() {
+    let (world, home) = signed_in();
+    world.with(|facts| facts.issuer_is_down = true);
+    assert_eq!(home.run(&["logout", "--everywhere"]).code, 4);
+    assert!(home.status().session.is_some());
+    world.with(|facts| facts.issuer_is_down = false);
+    assert_eq!(home.run(&["logout", "--everywhere"]).code, 0);
+    assert!(home.status().session.is_none());
+}
+
+#[test]
+fn a_clock_ten_minutes_off_is_allowed_for_and_told() {
+    let world = World::start();
+    let home = Home::at(&world);
+    world.with(|facts| facts.clock_ahead = 600);
+    home.login(&world);
+    home.credentials(DEV);
+    let offset = home.status().clock_offset_ms.unwrap();
+    assert!((-603_000..=-597_000).contains(&offset), "{offset}");
+    let doctor = home.run(&["doctor", "issuer"]);
+    assert_eq!(doctor.code, 1);
+    assert!(doctor.stdout.contains("this machine's clock is") && doctor.stdout.contains("behind"), "{}", doctor.stdout);
+}
+
+#[test]
+fn no_answer_of_the_agent_holds_the_session_token() {
+    let (_world, home) = signed_in();
+    home.credentials(DEV);
+    let mut client = home.client();
+    for request in [Request::Status, Request::AwsRoles] {
+        let reply: Reply = client.call(request).unwrap();
+        assert!(!serde_json::to_string(&reply).unwrap().contains("session-token"));
+    }
+    let log = std::fs::read_to_string(home.path(".local/state/vouch/agent.log")).unwrap();
+    assert!(log.contains("alice@example.com") && !log.contains("session-token") && !log.contains("secret"), "{log}");
+}
+
+#[test]
+fn status_tells_people_and_scripts_the_same() {
+    let (_world, home) = signed_in();
+    assert_eq!(home.run(&["setup", "aws", "--role", DEV, "--profile", "vouch-dev"]).code, 0);
+    home.credentials(DEV);
+    let text = home.run(&["status"]);
+    assert_eq!(text.code, 0);
+    assert!(text.stdout.starts_with("alice@example.com · localhost:"), "{}", text.stdout);
+    assert!(text.stdout.contains("via hub 999999999999"), "{}", text.stdout);
+    let json: serde_json::Value = serde_json::from_str(&home.run(&["status", "--output", "json"]).stdout).unwrap();
+    assert!(json.pointer("/session/expires_at").unwrap().as_str().unwrap().ends_with('Z'));
+    home.run(&["logout"]);
+    assert_eq!(home.run(&["status"]).code, 2);
+}
+
+#[test]
+fn an_issuer_with_an_untrusted_certificate_is_explained() {
+    let world = World::start();
+    let mut home = Home::at(&world);
+    let other = home.path("other.pem");
+    std::fs::write(&other, World::start().certificate).unwrap();
+    home.set("VOUCH_CA_BUNDLE", other.to_str().unwrap());
+    let ran = home.run(&["doctor", "issuer", "--output", "json"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("not signed by an authority this machine trusts"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("VOUCH_CA_BUNDLE"), "{}", ran.stdout);
+}

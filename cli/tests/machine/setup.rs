@@ -1,0 +1,120 @@
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
+
+use crate::{
+    home::{Home, VOUCH},
+    world::{DEV, DIRECT, HUB, World},
+};
+
+const OWN: &str = "[default]\nregion = eu-west-1\n\n[profile own]\n# mine\naws_access_key_id = AKIAEXAMPLE\n";
+
+fn home_with(config: &str) -> Home {
+    let home = Home::new();
+    fs::create_dir_all(home.path(".aws")).unwrap();
+    fs::write(home.path(".aws/config"), config).unwrap();
+    home
+}
+
+fn config(home: &Home) -> String {
+    fs::read_to_string(home.path(".aws/config")).unwrap()
+}
+
+#[test]
+fn a_profile_is_added_and_removed_and_nothing_else_is_touched() {
+    let home = home_with(OWN);
+    fs::set_permissions(home.path(".aws/config"), fs::Permissions::from_mode(0o640)).unwrap();
+    let ran = home.run(&["setup", "aws", "--role", DEV, "--profile", "vouch-dev"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.stderr.starts_with("Added profile vouch-dev to ~/.aws/config."), "{ran:?}");
+    let text = config(&home);
+    assert!(text.starts_with(OWN));
+    assert!(
+        text.contains(&format!("[profile vouch-dev]\ncredential_process = {VOUCH} credential aws --role {DEV}\n")),
+        "{text}"
+    );
+    assert_eq!(fs::metadata(home.path(".aws/config")).unwrap().mode() & 0o777, 0o640);
+    assert_eq!(home.run(&["setup", "aws", "--remove", "--profile", "vouch-dev"]).code, 0);
+    assert_eq!(config(&home), OWN);
+}
+
+#[test]
+fn the_program_is_named_plainly_when_its_name_finds_it() {
+    let mut home = Home::new();
+    let folder = std::path::Path::new(VOUCH).parent().unwrap().to_str().unwrap().to_owned();
+    home.set("PATH", &folder);
+    assert_eq!(home.run(&["setup", "aws", "--role", DEV]).code, 0);
+    assert!(
+        config(&home).contains(&format!("[profile vouch]\ncredential_process = vouch credential aws --role {DEV}\n"))
+    );
+    assert_eq!(home.run(&["setup", "aws", "--role", DIRECT]).code, 0);
+    assert!(config(&home).contains("[profile vouch-2]"));
+    let before = config(&home);
+    assert_eq!(home.run(&["setup", "aws", "--role", DEV]).code, 0);
+    assert_eq!(config(&home), before, "the same role again changes nothing");
+}
+
+#[test]
+fn diff_prints_the_change_and_writes_nothing() {
+    let home = home_with(OWN);
+    let ran = home.run(&["setup", "aws", "--role", DEV, "--diff"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert!(ran.stdout.starts_with("--- ~/.aws/config\n+++ ~/.aws/config\n@@"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("+[profile vouch]"), "{}", ran.stdout);
+    assert_eq!(config(&home), OWN);
+    assert!(!home.path(".config").exists());
+}
+
+#[test]
+fn a_profile_of_the_persons_own_is_left_alone() {
+    let home = home_with(OWN);
+    let ran = home.run(&["setup", "aws", "--role", DEV, "--profile", "own"]);
+    assert_eq!(ran.code, 6);
+    assert!(
+        ran.stderr.starts_with("vouch: profile own exists and was not added by vouch; it is left alone."),
+        "{ran:?}"
+    );
+    assert_eq!(home.run(&["setup", "aws", "--remove", "--profile", "own"]).code, 6);
+    assert_eq!(config(&home), OWN);
+}
+
+#[test]
+fn a_hub_named_by_hand_goes_into_the_profile() {
+    let home = home_with("");
+    let ran = home.run(&["setup", "aws", "--role", DEV, "--via", HUB, "--region", "eu-west-1"]);
+    assert!(ran.stderr.contains("(reached through 999999999999:role/vouch/VouchAccess)"), "{ran:?}");
+    let text = config(&home);
+    assert!(text.contains(&format!("--role {DEV} --via {HUB} --region eu-west-1\nregion = eu-west-1\n")), "{text}");
+}
+
+#[test]
+fn a_signed_in_person_is_told_how_the_role_is_reached() {
+    let world = World::start();
+    let home = Home::at(&world);
+    home.login(&world);
+    let ran = home.run(&["setup", "aws", "--role", DEV, "--profile", "vouch-dev"]);
+    assert_eq!(
+        ran.stderr,
+        "Added profile vouch-dev to ~/.aws/config (reached through the hub 999999999999). \
+         Try: aws sts get-caller-identity --profile vouch-dev\n"
+    );
+    let doctor = home.run(&["doctor", "aws"]);
+    assert_eq!((doctor.code, doctor.stdout.as_str()), (0, "✓ aws         ~/.aws/config: 1 profile is set up\n"));
+    let tried = home.run(&["doctor", "aws", "--profile", "vouch-dev"]);
+    assert!(
+        tried.stdout.starts_with("✓ aws         profile vouch-dev has credentials for 111111111111:role"),
+        "{tried:?}"
+    );
+    let roles = home.run(&["aws", "roles"]);
+    assert!(roles.stdout.contains("via hub 999999999999"), "{roles:?}");
+}
+
+#[test]
+fn usage_errors_have_an_exit_code_of_their_own() {
+    let home = Home::new();
+    assert_eq!(home.run(&["setup", "aws"]).code, 7);
+    assert_eq!(home.run(&["credential", "aws", "--role", "nonsense"]).code, 7);
+    assert_eq!(home.run(&["--help"]).code, 0);
+    assert_eq!(home.run(&["setup", "aws", "--role", DEV, "--profile", "a b"]).code, 7);
+}
