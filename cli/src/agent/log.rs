@@ -1,5 +1,5 @@
-//! The agent's log: one file of bounded size, and the one before it. It never holds a secret, because nothing that
-//! holds one has a `Debug` that shows it.
+//! The agent's log: one file of bounded size, and the one before it. It never holds a secret: nothing of ours that
+//! holds one has a `Debug` that shows it, and libraries, which log what they send and receive, may only warn.
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,8 @@ use std::{
     sync::Mutex,
 };
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::env;
 
@@ -25,12 +26,20 @@ pub fn begin(folder: Option<&Path>) -> io::Result<()> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_target(false);
     // A second start in one process (tests) keeps the first log.
     let _first = match folder {
-        Some(folder) => lines.with_writer(Mutex::new(BoundedFile::open(folder.join("agent.log"), LARGEST)?)).try_init(),
-        None => lines.with_writer(io::stderr).try_init(),
+        Some(folder) => {
+            let file = BoundedFile::open(folder.join("agent.log"), LARGEST)?;
+            lines.with_writer(Mutex::new(file)).finish().with(filter_fn(harmless)).try_init()
+        }
+        None => lines.with_writer(io::stderr).finish().with(filter_fn(harmless)).try_init(),
     };
     // The default hook would write to a stderr nobody reads.
     std::panic::set_hook(Box::new(|fault| tracing::error!("fault: {fault}")));
     Ok(())
+}
+
+/// Whether a line is ours, or a warning: at finer levels the AWS SDK prints credentials, and HTTP libraries headers.
+fn harmless(line: &Metadata<'_>) -> bool {
+    line.target().starts_with("vouch") || *line.level() <= Level::WARN
 }
 
 /// A file that starts anew when it has become large.
@@ -51,7 +60,7 @@ impl BoundedFile {
 
     fn put_aside(&mut self) -> io::Result<()> {
         fs::rename(&self.path, self.path.with_extension("log.1"))?;
-        *self = Self::open(std::mem::take(&mut self.path), self.largest)?;
+        *self = Self::open(self.path.clone(), self.largest)?;
         Ok(())
     }
 }

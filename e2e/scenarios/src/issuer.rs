@@ -22,8 +22,8 @@ use crate::{
 pub struct Issuer {
     folder: PathBuf,
     tls: KeyPairFiles,
-    /// What lets it follow another clock.
-    clock: Vec<(String, String)>,
+    /// Variables it is started with, beside those of the test.
+    environment: Vec<(String, String)>,
     process: Option<Process>,
     listeners: Option<Listeners>,
 }
@@ -49,8 +49,13 @@ pub struct Invite {
 impl Issuer {
     /// An issuer whose configuration and data will be in `folder`.
     #[must_use]
-    pub fn new(folder: &Path, tls: KeyPairFiles, clock: Vec<(String, String)>) -> Self {
-        Self { folder: folder.to_owned(), tls, clock, process: None, listeners: None }
+    pub fn new(folder: &Path, tls: KeyPairFiles, environment: Vec<(String, String)>) -> Self {
+        Self { folder: folder.to_owned(), tls, environment, process: None, listeners: None }
+    }
+
+    /// Sets a variable for its next start and for administrators' commands.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.environment.push((variable.to_owned(), value.to_owned()));
     }
 
     /// Makes the data folder, once.
@@ -206,7 +211,7 @@ impl Issuer {
 
     fn program(&self) -> Command {
         let mut command = tied(binaries::path("vouch-issuer"));
-        command.envs(self.clock.iter().cloned());
+        command.envs(self.environment.iter().cloned());
         command
     }
 

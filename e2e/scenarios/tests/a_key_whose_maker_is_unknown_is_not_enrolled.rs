@@ -12,7 +12,7 @@ fn a_key_whose_maker_is_unknown_is_not_enrolled() {
 
     let mut terminal = alice.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
     unlock(&mut terminal);
-    let refused = terminal.finish().failed(5, "attestation");
+    let refused = terminal.finish().failed(5, "does not prove who made it");
     assert!(refused.text.contains("deleted from the key"), "nothing stays behind: {refused}");
 
     alice.pull_out_keys();

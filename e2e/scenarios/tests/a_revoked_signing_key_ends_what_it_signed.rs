@@ -38,7 +38,7 @@ fn a_revoked_signing_key_ends_what_it_signed() {
     });
     // What AWS has issued already is AWS's; nothing new comes from the session.
     let renewed = alice.vouch(&["credential", "aws", "--role", &role, "--duration", "900"]);
-    let _ = renewed.failed(2, "Run: vouch login");
+    let _ = renewed.failed(2, "vouch login");
 
     alice.login();
     let stale = alice.vouch(&["credential", "aws", "--role", &role]).failed(5, "AWS");

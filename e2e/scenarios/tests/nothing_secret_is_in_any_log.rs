@@ -6,6 +6,7 @@ use vouch_scenarios::{
     World,
     developer::PIN,
     guide::{self, DEVELOPMENT, HUB, access_role},
+    world::Prepared,
 };
 
 /// Every file below a folder.
@@ -22,7 +23,9 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
 
 #[test]
 fn nothing_secret_is_in_any_log() {
-    let world = World::start_with(|manifest| manifest.govern(HUB, &[DEVELOPMENT]));
+    let mut prepared = Prepared::new();
+    prepared.issuer.set("VOUCH_ISSUER_LOG", "trace");
+    let world = World::start_prepared(prepared, |manifest| manifest.govern(HUB, &[DEVELOPMENT]));
     world.cloud.prepare(&guide::hub_and_spokes(&[DEVELOPMENT]));
     let invite = world.issuer.invite("alice@example.com");
     let key = world.key("key");
