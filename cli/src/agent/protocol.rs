@@ -33,7 +33,7 @@ pub struct Envelope {
 }
 
 /// What a client may ask. `stop` is understood whatever the version, so that any client can replace any agent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Request {
     /// The hot path: credentials for a role, from the cache when they are fresh.
@@ -97,6 +97,28 @@ pub enum Request {
     },
     /// The caller's role catalogue (needs a session).
     AwsRoles,
+}
+
+impl std::fmt::Debug for Request {
+    /// The operation alone: invite codes and assertions are nobody's business.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AwsCredentials(_) => "AwsCredentials",
+            Self::Status => "Status",
+            Self::Stop => "Stop",
+            Self::LoginChallenge { .. } => "LoginChallenge",
+            Self::Login { .. } => "Login",
+            Self::Logout { .. } => "Logout",
+            Self::EnrollChallenge { .. } => "EnrollChallenge",
+            Self::Enroll { .. } => "Enroll",
+            Self::AddKeyChallenge(_) => "AddKeyChallenge",
+            Self::AddKey(_) => "AddKey",
+            Self::Keys => "Keys",
+            Self::RenameKey { .. } => "RenameKey",
+            Self::RemoveKey { .. } => "RemoveKey",
+            Self::AwsRoles => "AwsRoles",
+        })
+    }
 }
 
 /// One credential request. All members but the region are the cache key: credentials of any regional endpoint serve

@@ -14,7 +14,7 @@ pub const BEGIN: &str = "# >>> vouch:";
 pub const END: &str = "# <<< vouch";
 
 /// The file, understood as far as we need.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
     /// Its bytes.
     pub bytes: Vec<u8>,

@@ -23,11 +23,15 @@ use crate::{
 /// Runs the command. The exit code says whether somebody is signed in.
 ///
 /// # Errors
-/// When a file or the agent cannot be read.
+/// When our own file or the agent cannot be read.
 pub fn run(args: &StatusArgs) -> Result<u8, Failure> {
     let config = Config::load()?;
     let agent = Client::connect()?.map(|mut client| super::agent::status(&mut client)).transpose()?;
-    let document = file::read(&file::config_path(&Variable::get)?)?;
+    // A damaged file of another tool hides its profiles and nothing else.
+    let document = file::config_path(&Variable::get).and_then(|path| file::read(&path)).unwrap_or_else(|failure| {
+        console::note(&failure.render(false));
+        Document::default()
+    });
     let view = View::of(config.as_ref(), agent, &document);
     if args.output.json() {
         console::print_json(&view)?;

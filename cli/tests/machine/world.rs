@@ -308,7 +308,7 @@ async fn sts(State(shared): State<Shared>, headers: HeaderMap, Form(form): Form<
     let expiration = (Timestamp::now() + SignedDuration::from_hours(1)).strftime("%Y-%m-%dT%H:%M:%SZ");
     let body = format!(
         "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials>\
-         <AccessKeyId>ASIA{number}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken>\
+         <AccessKeyId>ASIA{number}</AccessKeyId><SecretAccessKey>wJalrXUtnFEMI</SecretAccessKey><SessionToken>token</SessionToken>\
          <Expiration>{expiration}</Expiration></Credentials></{action}Result></{action}Response>"
     );
     ([(header::CONTENT_TYPE, "text/xml")], body).into_response()
