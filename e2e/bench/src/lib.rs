@@ -1,12 +1,25 @@
 //! Benchmarks against limits and peers, as ratios of one run.
 //!
 //! A figure in microseconds says something about one machine. A ratio of two things measured side by side, by CPU
-//! time, says something about the product: only ratios have targets here. Each row of the table is a file in `rows`.
+//! time, says something about the product: only ratios have targets here, and memory, which is the same everywhere.
+//! Each row of the table is a file in `rows`.
+//!
+//! The programs measured are the ones that are released, found beside this one: nothing in them knows that it is
+//! measured. What they talk to is here: [`http`] is their client, [`person`] has signed in, [`agent`] answers the
+//! credential helper. [`control`] is what the issuer's documents are compared with. Everything listens on the loopback
+//! or in a folder of its own, and ends with this process.
 
+pub mod agent;
 pub mod compare;
+pub mod control;
+pub mod http;
+pub mod issuer;
 pub mod measure;
+pub mod person;
+pub mod process;
 pub mod report;
 pub mod rows;
+pub mod tls;
 
 use std::{
     io::{self, Write},
@@ -24,7 +37,7 @@ pub struct Row {
     pub name: &'static str,
     /// What is compared with what.
     pub what: &'static str,
-    /// What the ratio has to be.
+    /// What the ratio, or the figure in the unit that `what` names, has to be.
     pub target: Target,
     /// Measures the ratio.
     pub measure: fn() -> Result<compare::Ratio, BenchError>,
@@ -36,6 +49,9 @@ pub enum BenchError {
     /// Something the row needs is not there. The row is reported as not measured.
     #[error("{0}")]
     Missing(String),
+    /// The peer to compare with is not on this machine. The row is left out, and nothing is missed by that.
+    #[error("{0}")]
+    NoPeer(String),
     /// A measurement failed.
     #[error(transparent)]
     Measure(#[from] MeasureError),
@@ -49,8 +65,21 @@ pub enum BenchError {
     },
 }
 
+impl BenchError {
+    /// For `map_err`: what failed, with the reason and its causes.
+    pub fn failed<E: std::error::Error>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Subject { what, reason: with_causes(&error) }
+    }
+}
+
+/// An error and its causes, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Measures the rows of these names, or all of them, and writes the table. The exit code is 0 when every target is
-/// met, 1 when one is missed or could not be measured, 2 when a name is unknown.
+/// met (a row without its peer is left out), 1 when one is missed or could not be measured, 2 when a name is unknown.
 pub fn run(names: &[String], output: &mut dyn Write, errors: &mut dyn Write) -> ExitCode {
     match write_table(names, output, errors) {
         Ok(code) => code,

@@ -120,7 +120,8 @@ fn read(clock: ClockId) -> Result<Duration, MeasureError> {
     clock.now().map(Duration::from).map_err(MeasureError::Clock)
 }
 
-fn command_name(command: &Command) -> String {
+/// What a command is called in an error.
+pub(crate) fn command_name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }
 

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{BenchError, Row, compare::Ratio};
+use crate::{BenchError, Row, compare::Ratio, with_causes};
 
 /// What a ratio has to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,10 +51,13 @@ impl Report {
         Self { what: row.what, target: row.target, outcome: (row.measure)() }
     }
 
-    /// Whether the target was met. A row that could not be measured has not.
+    /// Whether nothing was missed. A row that could not be measured has not passed; one without its peer has.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.outcome.as_ref().is_ok_and(|ratio| self.target.met_by(ratio.median))
+        match &self.outcome {
+            Ok(ratio) => self.target.met_by(ratio.median),
+            Err(error) => matches!(error, BenchError::NoPeer(_)),
+        }
     }
 
     fn cells(&self) -> [String; 4] {
@@ -63,15 +66,11 @@ impl Report {
                 format!("{:.2} ({:.2} to {:.2})", ratio.median, ratio.lowest, ratio.highest),
                 if self.passed() { "met".to_owned() } else { "MISSED".to_owned() },
             ),
+            Err(error @ BenchError::NoPeer(_)) => ("–".to_owned(), format!("left out: {error}")),
             Err(error) => ("–".to_owned(), format!("NOT MEASURED: {}", with_causes(error))),
         };
         [self.what.to_owned(), self.target.to_string(), measured, verdict]
     }
-}
-
-fn with_causes(error: &BenchError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Writes the table, in Markdown.
@@ -79,7 +78,7 @@ fn with_causes(error: &BenchError) -> String {
 /// # Errors
 /// When the output takes no more.
 pub fn write(reports: &[Report], output: &mut dyn Write) -> io::Result<()> {
-    let head = ["what", "target", "measured ratio (lowest to highest)", "verdict"].map(str::to_owned);
+    let head = ["what", "target", "measured (lowest to highest)", "verdict"].map(str::to_owned);
     let rows: Vec<_> = reports.iter().map(Report::cells).collect();
     let widths = std::array::from_fn(|column| {
         let cells = std::iter::once(&head).chain(&rows).filter_map(|cells| cells.get(column));
@@ -125,10 +124,10 @@ mod tests {
         let reports = [report(Target::AtLeast(0.85), Ok(0.9)), report(Target::AtMost(2.5), Ok(3.0))];
         assert_eq!(
             table(&reports),
-            "| what        | target | measured ratio (lowest to highest) | verdict |\n\
-             | ----------- | ------ | ---------------------------------- | ------- |\n\
-             | mint / sign | ≥ 0.85 | 0.90 (0.80 to 1.00)                | met     |\n\
-             | mint / sign | ≤ 2.5  | 3.00 (2.90 to 3.10)                | MISSED  |\n"
+            "| what        | target | measured (lowest to highest) | verdict |\n\
+             | ----------- | ------ | ---------------------------- | ------- |\n\
+             | mint / sign | ≥ 0.85 | 0.90 (0.80 to 1.00)          | met     |\n\
+             | mint / sign | ≤ 2.5  | 3.00 (2.90 to 3.10)          | MISSED  |\n"
         );
         assert!(reports.first().unwrap().passed() && !reports.last().unwrap().passed());
     }
@@ -138,5 +137,11 @@ mod tests {
         let missing = report(Target::AtMost(2.5), Err(BenchError::Missing("there is no vouch binary".to_owned())));
         assert!(!missing.passed());
         assert!(table(&[missing]).contains("NOT MEASURED: there is no vouch binary"));
+    }
+    #[test]
+    fn a_row_without_its_peer_is_left_out_and_missed_nothing() {
+        let alone = report(Target::AtLeast(20.0), Err(BenchError::NoPeer("there is no python3".to_owned())));
+        assert!(alone.passed());
+        assert!(table(&[alone]).contains("left out: there is no python3"));
     }
 }

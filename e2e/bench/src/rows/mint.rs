@@ -31,17 +31,16 @@ pub fn row() -> Row {
 
 fn measure() -> Result<Ratio, BenchError> {
     let signer = signer()?;
-    let token = signer.sign_jwt(Some("JWT"), &Claims::sample(0)).map_err(|error| failed("minting", &error))?;
+    let token = signer.sign_jwt(Some("JWT"), &Claims::sample(0)).map_err(BenchError::failed("minting"))?;
     let message = token.rsplit_once('.').map(|(message, _)| message.to_owned()).unwrap_or_default();
-    let pair =
-        EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|error| failed("making a key", &error))?;
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(BenchError::failed("making a key"))?;
     let random = SystemRandom::new();
 
     let mint = || -> Result<Duration, BenchError> {
         own_cpu(|| {
             for number in 0..SIGNATURES_PER_ROUND {
                 let claims = Claims::sample(number);
-                let token = signer.sign_jwt(Some("JWT"), &claims).map_err(|error| failed("minting", &error))?;
+                let token = signer.sign_jwt(Some("JWT"), &claims).map_err(BenchError::failed("minting"))?;
                 black_box(token);
             }
             Ok(())
@@ -50,7 +49,7 @@ fn measure() -> Result<Ratio, BenchError> {
     let sign = || -> Result<Duration, BenchError> {
         own_cpu(|| {
             for _ in 0..SIGNATURES_PER_ROUND {
-                let signature = pair.sign(&random, message.as_bytes()).map_err(|error| failed("signing", &error))?;
+                let signature = pair.sign(&random, message.as_bytes()).map_err(BenchError::failed("signing"))?;
                 black_box(signature);
             }
             Ok(())
@@ -69,14 +68,10 @@ fn signer() -> Result<Signer, BenchError> {
         retain_retired: day,
         max_token_lifetime: day,
     })
-    .map_err(|error| failed("making a policy", &error))?;
+    .map_err(BenchError::failed("making a policy"))?;
     let context = ChangeContext { policy: &policy, generator: &SystemKeyGenerator, now: Timestamp::UNIX_EPOCH };
-    let (set, _) = KeySet::initialize(&context).map_err(|error| failed("making keys", &error))?;
-    set.signer(Algorithm::Es256, &policy).map_err(|error| failed("choosing the key", &error))
-}
-
-fn failed(what: &'static str, reason: &dyn std::fmt::Display) -> BenchError {
-    BenchError::Subject { what, reason: reason.to_string() }
+    let (set, _) = KeySet::initialize(&context).map_err(BenchError::failed("making keys"))?;
+    set.signer(Algorithm::Es256, &policy).map_err(BenchError::failed("choosing the key"))
 }
 
 /// The claims of a real assertion, in size and shape.
