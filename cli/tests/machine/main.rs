@@ -13,6 +13,7 @@
 mod agent;
 mod credentials;
 mod home;
+mod proxy;
 mod sessions;
 mod setup;
 mod world;
