@@ -48,8 +48,8 @@ fn domain() -> Schema {
 fn email() -> Schema {
     pattern(
         64,
-        &format!("^[a-z0-9_+=,.-]+@{DOMAIN}$"),
-        "must be an e-mail address in lower case, of letters, digits and _+=,.@- (AWS carries no other character)",
+        &format!("^[a-z0-9_+=.-]+@{DOMAIN}$"),
+        "must be an e-mail address in lower case, of letters, digits and _+=.@- (AWS carries no other character)",
     )
 }
 
@@ -99,14 +99,14 @@ pub(crate) fn role_name(_: &mut SchemaGenerator) -> Schema {
 
 /// The path of an IAM role.
 pub(crate) fn role_path(_: &mut SchemaGenerator) -> Schema {
-    pattern(512, "^/([!-.0-~]+/)*$", "must begin and end with a slash, such as /vouch/ or /")
+    pattern(512, "^/([A-Za-z0-9+=,.@_-]+/)*$", "must begin and end with a slash, such as /vouch/ or /")
 }
 
 /// The ARN of an IAM role.
 pub(crate) fn role_arn(_: &mut SchemaGenerator) -> Schema {
     pattern(
         2048,
-        "^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[!-~]+$",
+        "^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$",
         "must be the ARN of a role: arn:aws:iam::ACCOUNT:role/PATH/NAME",
     )
 }

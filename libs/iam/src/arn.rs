@@ -127,17 +127,18 @@ pub struct RoleName {
 }
 
 impl RoleName {
-    /// `path` begins and ends with `/`; `/` alone for a role without a path.
+    /// `path` begins and ends with `/`; `/` alone for a role without a path. IAM takes any visible character in a path;
+    /// here it has those of a name, because lists of ARNs are split and matched by some of the others (`;`, `*`, `?`).
     ///
     /// # Errors
-    /// When a part breaks IAM's rules.
+    /// When a part breaks these rules.
     pub fn new(path: &str, name: &str) -> Result<Self, ArnError> {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
         let path_fits = path.starts_with('/')
             && path.ends_with('/')
             && path.len() <= 512
-            && path.bytes().all(|b| (0x21..=0x7e).contains(&b));
-        let name_fits = (1..=64).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+            && path.bytes().all(|b| b == b'/' || is_plain(b));
+        let name_fits = (1..=64).contains(&name.len()) && name.bytes().all(is_plain);
         let path_and_name = format!("{path}{name}");
         if path_fits && name_fits {
             Ok(Self { path_and_name: path_and_name.into(), path_length: path.len() })
@@ -341,10 +342,18 @@ mod tests {
         assert!(serde_json::from_str::<RoleArn>(r#""VouchAccess""#).is_err());
     }
 
+    #[test]
+    fn refuses_a_second_arn_or_a_wildcard_hidden_in_a_path() {
+        for path in ["a;arn:aws:iam::222222222222:role", "a:b", "*", "a?", "${x}", "a b"] {
+            let text = format!("arn:aws:iam::111111111111:role/{path}/Admin");
+            assert!(matches!(text.parse::<RoleArn>(), Err(ArnError::Name(_))), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_parses_is_written_back_byte_for_byte(
-            text in "arn:(aws|aws-cn|aws-us-gov):iam::[0-9]{12}:role/([!-~]{1,12}/){0,3}[A-Za-z0-9+=,.@_-]{1,64}"
+            text in "arn:(aws|aws-cn|aws-us-gov):iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]{1,12}/){0,3}[A-Za-z0-9+=,.@_-]{1,64}"
         ) {
             prop_assert_eq!(text.parse::<RoleArn>().unwrap().to_string(), text);
         }

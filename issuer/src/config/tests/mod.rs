@@ -130,7 +130,7 @@ spec: {email: o'neil@example.com}
              an empty list would allow nobody",
             "line 20: Secret x: kind: is Secret; an issuer reads VouchIssuer, AwsFederation, VouchUser, OidcClient, ConfigMap",
             "line 26: VouchUser alice: spec.email: must be an e-mail address in lower case, of letters, digits and \
-             _+=,.@- (AWS carries no other character)",
+             _+=.@- (AWS carries no other character)",
         ]
     );
 }
