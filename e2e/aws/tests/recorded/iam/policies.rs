@@ -10,42 +10,32 @@ const AWS: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
 async fn awss_own_policies_cannot_be_changed() {
     let account = Account::new();
     let document = allow_all().to_string();
-    let rows: [(&str, Vec<(&str, &str)>, &str, &str); 6] = [
-        ("DeletePolicy", vec![], "AccessDenied", "Cannot delete policies outside your own account."),
+    let document = [("PolicyDocument", document.as_str())];
+    let version = [("VersionId", "v1")];
+    let tags = [("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")];
+    let keys = [("TagKeys.member.1", "k")];
+    let untagged = "Tags not supported for policies in this domain";
+    let rows = [
+        ("DeletePolicy", [].as_slice(), "AccessDenied", "Cannot delete policies outside your own account."),
         (
             "CreatePolicyVersion",
-            vec![("PolicyDocument", &document)],
+            &document,
             "AccessDenied",
             "Cannot create versions for policies outside your own account.",
         ),
-        (
-            "SetDefaultPolicyVersion",
-            vec![("VersionId", "v1")],
-            "AccessDenied",
-            "Cannot update policies outside your own account.",
-        ),
+        ("SetDefaultPolicyVersion", &version, "AccessDenied", "Cannot update policies outside your own account."),
         (
             "DeletePolicyVersion",
-            vec![("VersionId", "v1")],
+            &version,
             "AccessDenied",
             "Cannot delete policy versions for policies outside your own account.",
         ),
-        (
-            "TagPolicy",
-            vec![("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")],
-            "InvalidInput",
-            "Tags not supported for policies in this domain",
-        ),
-        (
-            "UntagPolicy",
-            vec![("TagKeys.member.1", "k")],
-            "InvalidInput",
-            "Tags not supported for policies in this domain",
-        ),
+        ("TagPolicy", &tags, "InvalidInput", untagged),
+        ("UntagPolicy", &keys, "InvalidInput", untagged),
     ];
     for (action, more, code, message) in rows {
         let mut params = vec![("PolicyArn", AWS)];
-        params.extend(more);
+        params.extend_from_slice(more);
         assert_eq!(account.refused(action, &params).await, refusal(code, message), "{action}");
     }
     let tags = account.call("ListPolicyTags", &[("PolicyArn", AWS)]).await.unwrap();
