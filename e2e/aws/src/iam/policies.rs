@@ -11,7 +11,7 @@ use crate::wire::{Fault, Node};
 use crate::world::{Account, KeyCase, ManagedPolicy, PolicyVersion, ids};
 
 /// AWS's own policies carry the date on which IAM got managed policies.
-const AWS_MANAGED_DATE: &str = "2015-02-06T18:39:46Z";
+pub(super) const AWS_MANAGED_DATE: &str = "2015-02-06T18:39:46Z";
 
 /// `CreatePolicy`.
 pub(super) fn create(work: &mut Work<'_>) -> Outcome {

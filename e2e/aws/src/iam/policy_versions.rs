@@ -54,7 +54,7 @@ pub(super) fn get(work: &mut Work<'_>) -> Outcome {
                 Node::text("Document", document::on_the_wire(policy.document)),
                 Node::text("VersionId", "v1"),
                 Node::text("IsDefaultVersion", true),
-                Node::text("CreateDate", "2015-02-06T18:39:46Z"),
+                Node::text("CreateDate", policies::AWS_MANAGED_DATE),
             ],
         )]));
     }

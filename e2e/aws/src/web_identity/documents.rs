@@ -3,6 +3,8 @@
 //! Only hosts with a route are ever contacted, redirects are not followed, and no proxy is used: a document that names
 //! any other place leads nowhere.
 
+mod certificate;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +17,6 @@ use url::Url;
 use super::jwk::KeySet;
 use crate::standin::Standin;
 use crate::world::OidcProvider;
-
-mod certificate;
 pub use certificate::Seen;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
