@@ -118,11 +118,16 @@ impl<P: Platform, D: Dispatch> Syscall for InlineService<'_, P, D> {
     }
 }
 
-/// Powers the firmware up and answers requests, one at a time, until nobody can ask any more.
+/// Powers the firmware up, says so, and answers requests, one at a time, until nobody can ask any more.
 ///
 /// # Errors
 /// When the flash memory cannot be prepared.
-pub fn serve(config: &FirmwareConfig, touch: &Arc<Touch>, requests: &Receiver<Request>) -> Result<(), Error> {
+pub fn serve(
+    config: &FirmwareConfig,
+    touch: &Arc<Touch>,
+    requests: &Receiver<Request>,
+    ready: impl FnOnce(),
+) -> Result<(), Error> {
     let mut store = StoreConfig::ram();
     if let Some(file) = config.state_file.clone() {
         store.internal = StorageConfig::filesystem(file);
@@ -143,6 +148,7 @@ pub fn serve(config: &FirmwareConfig, touch: &Arc<Touch>, requests: &Receiver<Re
         };
         let client = ClientImplementation::<_, Dispatcher>::new(requester, inline, Some(&INTERRUPT));
         let mut authenticator = Authenticator::new(client, Conforming {}, authenticator_config(config));
+        ready();
         for request in requests {
             let mut answer = Bytes::<MAX_MESSAGE>::new();
             WORKING_FOR.store(request.channel, Ordering::SeqCst);

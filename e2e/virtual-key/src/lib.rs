@@ -40,12 +40,11 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let listener = Listener::bind(&options.socket)?;
     control::follow_stdin(Arc::clone(&touch), options.exit_with_stdin);
     listener.accept_in_background(Arc::new(firmware), options.busy);
-    control::say("ready");
     let config = FirmwareConfig {
         attestation,
         state_file: options.state.clone(),
         max_resident: options.max_resident,
         touch_timeout_ms: options.up_timeout_ms,
     };
-    firmware::serve(&config, &touch, &requests)
+    firmware::serve(&config, &touch, &requests, || control::say("ready"))
 }
