@@ -3,7 +3,7 @@
 //! `X-Forwarded-For` is what a client claims unless the peer is a proxy of ours, so it is read only then, and only as
 //! far as proxies of ours have written it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -22,13 +22,21 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
     for hop in hops {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(address) = address(hop.trim()) else { break };
         client = address.to_canonical();
         if !is_ours(client) {
             break;
         }
     }
     client
+}
+
+/// The address of one hop. Some proxies write the port after it, and brackets around an IPv6 address (RFC 7239 §6).
+fn address(hop: &str) -> Option<IpAddr> {
+    let bare = || hop.parse().ok();
+    let with_port = || hop.parse().ok().map(|socket: SocketAddr| socket.ip());
+    let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    bare().or_else(with_port).or_else(in_brackets)
 }
 
 #[cfg(test)]
@@ -60,6 +68,22 @@ mod tests {
         assert_eq!(client("10.0.0.0/8", "10.1.2.3", &["203.0.113.5", "198.51.100.1, 10.9.9.9"]), "198.51.100.1");
         assert_eq!(client("10.0.0.0/8", "::ffff:10.1.2.3", &["::ffff:198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("2001:db8::/32", "2001:db8::1", &["2001:db9::7"]), "2001:db9::7");
+    }
+
+    #[test]
+    fn a_hop_may_have_a_port_and_brackets() {
+        for (hop, address) in [
+            ("198.51.100.1:567", "198.51.100.1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[::ffff:198.51.100.1]:443", "198.51.100.1"),
+        ] {
+            assert_eq!(client("10.0.0.0/8", "10.1.2.3", &[hop]), address, "{hop}");
+            assert_eq!(client("10.0.0.0/8", "10.1.2.3", &[&format!("{hop}, 10.9.9.9:80")]), address, "{hop}");
+        }
+        for hop in ["198.51.100.1:", "198.51.100.1:99999", "[198.51.100.1]", "[2001:db8::1", "[]", ":443", ""] {
+            assert_eq!(client("10.0.0.0/8", "10.1.2.3", &[hop]), "10.1.2.3", "{hop}");
+        }
     }
 
     #[test]
