@@ -76,7 +76,7 @@ impl Issuer {
             catalogue: ArcSwap::from_pointee(catalogue(&config)),
             limits: Limits::new(config.rate_limits),
             config: ArcSwap::from_pointee(config),
-            replay: ReplayGuard::default(),
+            replay: ReplayGuard::new(clock.now()),
             lifecycle: Lifecycle::default(),
             clock,
             keys,

@@ -98,7 +98,8 @@ pub(super) fn verify_proof(
     let proof = proof.to_str().map_err(|_| refusal("The DPoP proof is malformed."))?;
     let url = Url::parse(&config.url.endpoint(parts.uri.path())).map_err(|_| refusal("The address is malformed."))?;
     let expected = ExpectedRequest { method: &parts.method, url: &url, token };
-    dpop::verify(proof, &expected, &issuer.secrets, now).map_err(|error| proof_refusal(issuer, &error, now))
+    let outcome = dpop::verify(proof, &expected, &issuer.secrets, issuer.replay.begun(), now);
+    outcome.map_err(|error| proof_refusal(issuer, &error, now))
 }
 
 /// Takes a proof, once. Only for requests whose identity has been verified: others must not fill the memory.

@@ -76,6 +76,21 @@ async fn a_proof_works_once() {
 }
 
 #[tokio::test]
+async fn a_nonce_from_before_the_start_is_asked_for_again_and_one_of_another_replica_is_taken() {
+    let issuer = TestIssuer::new().await;
+    let start = issuer.clock.now();
+    let mut client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
+    let nonce = |moment| json!({"nonce": fresh_nonce(&issuer.issuer.secrets, moment)});
+    client.proof_changes = nonce(start - Duration::from_micros(1));
+    let refused = client.get(paths::SESSION).await;
+    assert_eq!((refused.status, refused.error()), (StatusCode::UNAUTHORIZED, "use_dpop_nonce"));
+    client.proof_changes = json!({"nonce": refused.headers["dpop-nonce"].to_str().unwrap()});
+    assert_eq!(client.get(paths::SESSION).await.status, StatusCode::OK);
+    client.proof_changes = nonce(start + Duration::from_micros(1));
+    assert_eq!(client.get(paths::SESSION).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_session_token_is_nothing_without_its_scheme_its_proof_and_its_single_header() {
     let issuer = TestIssuer::new().await;
     let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;

@@ -21,23 +21,25 @@ const TAG_LENGTH: usize = 16;
 /// A nonce for the `DPoP-Nonce` header.
 #[must_use]
 pub fn fresh_nonce(secrets: &Secrets, now: Timestamp) -> String {
-    let seconds = now.as_second().to_be_bytes();
-    let tag = hmac::sign(secrets.nonces(), &seconds);
-    URL_SAFE_NO_PAD.encode(seconds.iter().chain(tag.as_ref().iter().take(TAG_LENGTH)).copied().collect::<Vec<_>>())
+    let moment = now.as_microsecond().to_be_bytes();
+    let tag = hmac::sign(secrets.nonces(), &moment);
+    URL_SAFE_NO_PAD.encode(moment.iter().chain(tag.as_ref().iter().take(TAG_LENGTH)).copied().collect::<Vec<_>>())
 }
 
-/// Whether the issuer gave out `nonce` within the last [`NONCE_LIFETIME`].
-pub(super) fn is_current(secrets: &Secrets, nonce: &str, now: Timestamp) -> bool {
+/// Whether the issuer, that is any of its replicas, gave out `nonce` within the last [`NONCE_LIFETIME`], and not before
+/// `begun`: a proof with an older nonce may have been taken by a process that remembers nothing any more.
+pub(super) fn is_current(secrets: &Secrets, nonce: &str, begun: Timestamp, now: Timestamp) -> bool {
     issued_at(secrets, nonce).is_some_and(|issued| {
         let age = now.duration_since(issued);
-        age < NONCE_LIFETIME && age >= -CLOCK_TOLERANCE
+        // Nonces are exact to the microsecond. One of this process must not be older than the process for that.
+        issued.as_microsecond() >= begun.as_microsecond() && age < NONCE_LIFETIME && age >= -CLOCK_TOLERANCE
     })
 }
 
 fn issued_at(secrets: &Secrets, nonce: &str) -> Option<Timestamp> {
     let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
-    let (seconds, tag) = bytes.split_first_chunk::<8>()?;
-    let expected = hmac::sign(secrets.nonces(), seconds);
+    let (moment, tag) = bytes.split_first_chunk::<8>()?;
+    let expected = hmac::sign(secrets.nonces(), moment);
     let genuine = aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref().get(..TAG_LENGTH)?, tag);
-    genuine.ok().and_then(|()| Timestamp::from_second(i64::from_be_bytes(*seconds)).ok())
+    genuine.ok().and_then(|()| Timestamp::from_microsecond(i64::from_be_bytes(*moment)).ok())
 }

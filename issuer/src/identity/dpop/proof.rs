@@ -64,7 +64,7 @@ pub enum ProofError {
         /// Client minus issuer.
         seconds: i64,
     },
-    /// No nonce, an expired one, or one of another issuer.
+    /// No nonce, an expired one, one from before this process began, or one of another issuer.
     #[error("the DPoP proof needs the nonce of this answer")]
     Nonce,
     /// `ath` is absent or of another token.
@@ -99,7 +99,7 @@ struct Claims {
     ath: Option<String>,
 }
 
-/// Verifies a proof for one request.
+/// Verifies a proof for one request. `begun` is [`super::ReplayGuard::begun`] of the guard that will take it.
 ///
 /// # Errors
 /// The first rule of RFC 9449 §4.3 that it breaks. The signature is looked at last: what costs least refuses first.
@@ -107,6 +107,7 @@ pub fn verify(
     proof: &str,
     expected: &ExpectedRequest<'_>,
     secrets: &Secrets,
+    begun: Timestamp,
     now: Timestamp,
 ) -> Result<Proof, ProofError> {
     if proof.len() > MAX_LENGTH {
@@ -117,7 +118,7 @@ pub fn verify(
     let header: Header = decode(header, "its header lacks typ, alg or a public jwk of type EC")?;
     let key = public_key(&header)?;
     let claims: Claims = decode(claims, "it lacks jti, htm, htu or iat")?;
-    check_claims(&claims, expected, secrets, now)?;
+    check_claims(&claims, expected, secrets, begun, now)?;
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| ProofError::Signature)?;
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.uncompressed)
         .verify(signed.as_bytes(), &signature)
@@ -168,6 +169,7 @@ fn check_claims(
     claims: &Claims,
     expected: &ExpectedRequest<'_>,
     secrets: &Secrets,
+    begun: Timestamp,
     now: Timestamp,
 ) -> Result<(), ProofError> {
     if claims.jti.is_empty() || claims.jti.len() > MAX_JTI_LENGTH {
@@ -179,7 +181,7 @@ fn check_claims(
     if !is_same_resource(&claims.htu, expected.url) {
         return Err(ProofError::Url(expected.url.clone()));
     }
-    if !claims.nonce.as_deref().is_some_and(|nonce| nonce::is_current(secrets, nonce, now)) {
+    if !claims.nonce.as_deref().is_some_and(|nonce| nonce::is_current(secrets, nonce, begun, now)) {
         return Err(ProofError::Nonce);
     }
     let issued = SignedDuration::try_from_secs_f64(claims.iat)

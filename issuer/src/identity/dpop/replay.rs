@@ -28,8 +28,11 @@ pub enum ReplayError {
 ///
 /// Only proofs of verified requests are put in: nobody without a session can fill it. A proof is kept as 64 bits under
 /// a random key; two that collide, one pair in 2^64, cost the second caller one retry.
+///
+/// It is empty after a restart, so proofs with a nonce from before [`ReplayGuard::begun`] are no longer taken.
 #[derive(Debug)]
 pub struct ReplayGuard {
+    begun: Timestamp,
     hasher: RandomState,
     capacity: usize,
     seen: Mutex<Seen>,
@@ -43,16 +46,22 @@ struct Seen {
     turn: Timestamp,
 }
 
-impl Default for ReplayGuard {
-    fn default() -> Self {
-        Self::with_capacity(CAPACITY)
-    }
-}
-
 impl ReplayGuard {
-    pub(super) fn with_capacity(capacity: usize) -> Self {
+    /// Remembers from `now` on. For requests that begin later.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self::with_capacity(CAPACITY, now)
+    }
+
+    pub(super) fn with_capacity(capacity: usize, begun: Timestamp) -> Self {
         let seen = Seen { current: HashSet::new(), previous: HashSet::new(), turn: Timestamp::MIN };
-        Self { hasher: RandomState::new(), capacity, seen: Mutex::new(seen) }
+        Self { begun, hasher: RandomState::new(), capacity, seen: Mutex::new(seen) }
+    }
+
+    /// When it began to remember: the start of the process.
+    #[must_use]
+    pub const fn begun(&self) -> Timestamp {
+        self.begun
     }
 
     /// Takes a verified proof, once.

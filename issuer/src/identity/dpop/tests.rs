@@ -17,6 +17,11 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()
 }
 
+/// When the process began.
+fn begun() -> Timestamp {
+    now() - 1.hour()
+}
+
 struct Case {
     secrets: Secrets,
     key: ProofKey,
@@ -58,9 +63,13 @@ impl Case {
     }
 
     fn verify_text(&self, proof: &str) -> Result<Proof, ProofError> {
+        self.verify_by_process_of(begun(), proof)
+    }
+
+    fn verify_by_process_of(&self, begun: Timestamp, proof: &str) -> Result<Proof, ProofError> {
         let url = Url::parse("https://vouch.example.com/v1/aws/token").unwrap();
         let expected = ExpectedRequest { method: &Method::POST, url: &url, token: Some(TOKEN) };
-        verify(proof, &expected, &self.secrets, now())
+        verify(proof, &expected, &self.secrets, begun, now())
     }
 
     fn verify(self) -> Result<Proof, ProofError> {
@@ -197,10 +206,34 @@ fn refuses_a_nonce_that_is_foreign_altered_expired_or_from_the_future() {
 fn no_nonce_is_taken_for_longer_than_its_proof_is_remembered() {
     let secrets = Secrets::derive(&[7; 32]).unwrap();
     let nonce = fresh_nonce(&secrets, now());
-    let taken = |seconds: i64| super::nonce::is_current(&secrets, &nonce, now() + seconds.seconds());
+    let taken = |seconds: i64| super::nonce::is_current(&secrets, &nonce, begun(), now() + seconds.seconds());
     let first = (-1000..1000).find(|seconds| taken(*seconds)).unwrap();
     let last = (-1000..1000).rfind(|seconds| taken(*seconds)).unwrap();
     assert!(last - first < REPLAY_WINDOW.as_secs(), "{first} {last}");
+}
+
+#[test]
+fn a_proof_taken_before_a_restart_is_not_taken_after_it() {
+    let issued = now() - 1.second() + 123_456_789.nanoseconds();
+    let mut case = Case::right();
+    case.claims["nonce"] = fresh_nonce(&case.secrets, issued).into();
+    let proof = case.key.sign(&case.header, &case.claims);
+    assert!(case.verify_by_process_of(begun(), &proof).is_ok());
+    // Within the same second, too.
+    assert_eq!(case.verify_by_process_of(issued + 1.microsecond(), &proof), Err(ProofError::Nonce));
+    assert_eq!(case.verify_by_process_of(now(), &proof), Err(ProofError::Nonce));
+}
+
+#[test]
+fn a_nonce_of_another_replica_is_taken_by_one_that_began_before_it_was_given_out() {
+    let case = Case::right();
+    let (header, mut claims) = (case.header.clone(), case.claims.clone());
+    let started = now() - 1.second() + 123_456_789.nanoseconds();
+    for issued in [started, started + 1.microsecond(), now()] {
+        claims["nonce"] = fresh_nonce(&Secrets::derive(&[7; 32]).unwrap(), issued).into();
+        let proof = case.key.sign(&header, &claims);
+        assert!(case.verify_by_process_of(started, &proof).is_ok(), "{issued}");
+    }
 }
 
 #[test]
@@ -222,7 +255,7 @@ fn refuses_a_proof_for_another_token() {
 
 #[test]
 fn a_proof_is_taken_once_while_its_nonce_lives() {
-    let guard = ReplayGuard::default();
+    let guard = ReplayGuard::new(begun());
     let proof = Proof { thumbprint: "key".to_owned(), jti: "one".to_owned() };
     assert_eq!(guard.take(&proof, now()), Ok(()));
     let mut moment = now();
@@ -236,7 +269,7 @@ fn a_proof_is_taken_once_while_its_nonce_lives() {
 
 #[test]
 fn a_proof_taken_just_before_the_sets_turn_is_still_remembered() {
-    let guard = ReplayGuard::default();
+    let guard = ReplayGuard::new(begun());
     let proof = |jti: &str| Proof { thumbprint: "key".to_owned(), jti: jti.to_owned() };
     guard.take(&proof("first"), now()).unwrap();
     let late = now() + REPLAY_WINDOW - 1.second();
@@ -249,7 +282,7 @@ fn a_proof_taken_just_before_the_sets_turn_is_still_remembered() {
 
 #[test]
 fn a_guard_that_is_full_takes_nothing_and_recovers() {
-    let guard = ReplayGuard::with_capacity(2);
+    let guard = ReplayGuard::with_capacity(2, begun());
     let proof = |jti: &str| Proof { thumbprint: "key".to_owned(), jti: jti.to_owned() };
     guard.take(&proof("1"), now()).unwrap();
     guard.take(&proof("2"), now()).unwrap();
