@@ -3,7 +3,7 @@
 use std::{io::Write, net::IpAddr, sync::Mutex};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vouch_iam::{arn::RoleArn, identity::EmailAddress};
 use vouch_issuer_api::error::ErrorCode;
@@ -11,7 +11,7 @@ use vouch_issuer_api::error::ErrorCode;
 use crate::{metrics::EventCounter, store::record::UserId};
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// An invite was made.
@@ -59,7 +59,7 @@ impl Action {
 }
 
 /// One line of the trail. Absent members are left out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Event {
     /// What was tried.
     pub action: Action,
@@ -159,17 +159,32 @@ impl Audit {
 
     /// Adds a line. A line that cannot be written is reported on the log and must not stop the request.
     pub fn record(&self, now: Timestamp, event: &Event) {
-        self.counter.count(event.action, event.refused.is_some());
-        let line = Line { audit: "v1", time: now, event };
-        let written = serde_json::to_vec(&line).map_err(std::io::Error::other).and_then(|mut bytes| {
-            bytes.push(b'\n');
-            let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            out.write_all(&bytes)?;
-            out.flush()
-        });
-        if let Err(error) = written {
+        self.count(event);
+        if let Err(error) = self.write(now, event) {
             tracing::error!(%error, action = ?event.action, "audit line lost");
         }
+    }
+
+    /// Adds the line of an event that another process has kept since `at`.
+    ///
+    /// # Errors
+    /// When the line cannot be written; whoever keeps the event goes on keeping it.
+    pub fn forward(&self, at: Timestamp, event: &Event) -> std::io::Result<()> {
+        self.write(at, event)?;
+        self.count(event);
+        Ok(())
+    }
+
+    fn count(&self, event: &Event) {
+        self.counter.count(event.action, event.refused.is_some());
+    }
+
+    fn write(&self, time: Timestamp, event: &Event) -> std::io::Result<()> {
+        let mut bytes = serde_json::to_vec(&Line { audit: "v1", time, event })?;
+        bytes.push(b'\n');
+        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        out.write_all(&bytes)?;
+        out.flush()
     }
 }
 

@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::watch;
 
 /// `application_id` of the file's header: "VOUC".
 const APPLICATION_ID: i32 = 0x564F_5543;
 
-/// `user_version` of the schema below.
-const SCHEMA_VERSION: i32 = 1;
+/// `user_version` of a database that every step of [`SCHEMA`] has been applied to.
+const SCHEMA_VERSION: i32 = 2;
 
 /// How long a statement waits for another process to finish its write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,8 +25,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often writes of other processes are looked for.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// `record` is a JSON `UserRecord`; `credentials` and `invites` are its indexes and change in the same transaction.
-const SCHEMA: &str = "
+/// What leads from each schema version to the next, from an empty file on. `record` is a JSON `UserRecord`; `credentials`
+/// and `invites` are its indexes and change in the same transaction. `audit_outbox` holds lines of the audit trail that
+/// administration commands leave for the running issuer.
+const SCHEMA: [&str; SCHEMA_VERSION as usize] = [
+    "
 CREATE TABLE users (
     id      TEXT PRIMARY KEY,
     email   TEXT NOT NULL UNIQUE,
@@ -52,7 +55,15 @@ CREATE TABLE secrets (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-";
+",
+    "
+CREATE TABLE audit_outbox (
+    id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    time  TEXT NOT NULL,
+    event TEXT NOT NULL
+) STRICT;
+",
+];
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -149,15 +160,16 @@ impl Database {
         Self::open(path)
     }
 
-    /// Opens an existing file.
+    /// Opens an existing file, and brings the schema of an earlier release up to date.
     ///
     /// # Errors
     /// Every case of [`DatabaseError`] that concerns a file as found; nothing is written then.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         let file = FileId::of(&check_file(path)?);
-        let connection = connect(path)?;
+        let mut connection = connect(path)?;
         check_contents(path, &connection)?;
         configure(&connection)?;
+        migrate(&mut connection)?;
         let (changes, _) = watch::channel(0);
         let (alive, ended) = mpsc::channel();
         let watcher = connect(path)?;
@@ -197,6 +209,19 @@ impl Database {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
+    }
+
+    /// Moves everything committed into the file itself, so that a copy of this one file is complete. `false`: another
+    /// process was reading or writing all the time, and its `-wal` file still belongs to a copy.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`] when the file cannot be written; nothing is lost then.
+    pub async fn checkpoint(&self) -> Result<bool, DatabaseError> {
+        self.call(|connection| {
+            let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))?;
+            Ok(busy == 0)
+        })
+        .await
     }
 
     /// Whether the file is still where it was opened. SQLite goes on with a file that has lost its name.
@@ -258,8 +283,9 @@ fn write_draft(draft: &Path) -> Result<(), DatabaseError> {
     options.open(draft).map_err(|source| DatabaseError::Io { path: draft.to_owned(), source })?;
     let connection = connect(draft)?;
     connection.execute_batch(&format!(
-        "PRAGMA synchronous = FULL; BEGIN; {SCHEMA}
-         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        "PRAGMA synchronous = FULL; BEGIN; {}
+         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;",
+        SCHEMA.concat()
     ))?;
     connection.close().map_err(|(_, error)| DatabaseError::Sqlite(error))
 }
@@ -308,6 +334,9 @@ fn check_contents(path: &Path, connection: &Connection) -> Result<(), DatabaseEr
         return Err(DatabaseError::Newer { path: path.to_owned(), found });
     }
     let damaged = |reason: String| DatabaseError::Damaged { path: path.to_owned(), reason };
+    if found < 1 {
+        return Err(damaged(format!("its schema version is {found}")));
+    }
     match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
         Ok(verdict) if verdict == "ok" => Ok(()),
         Ok(finding) => Err(damaged(finding)),
@@ -322,6 +351,23 @@ fn configure(connection: &Connection) -> Result<(), DatabaseError> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;",
     )?;
+    Ok(())
+}
+
+/// Takes the steps that the file lacks, all or none. Of several processes that open it one does; the others wait.
+fn migrate(connection: &mut Connection) -> Result<(), DatabaseError> {
+    let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let found: i32 = version(connection)?;
+    if found >= SCHEMA_VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i32 = version(&transaction)?;
+    for step in SCHEMA.iter().skip(usize::try_from(found).unwrap_or_default()) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION.max(found))?;
+    transaction.commit()?;
     Ok(())
 }
 

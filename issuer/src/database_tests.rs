@@ -113,9 +113,36 @@ fn refuses_the_database_of_a_later_release() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("vouch.db");
     drop(Database::create(&path).unwrap());
-    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
     let error = Database::open(&path).unwrap_err();
-    assert!(matches!(error, DatabaseError::Newer { found: 2, .. }), "{error}");
+    assert!(matches!(error, DatabaseError::Newer { found: 3, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn brings_the_schema_of_the_first_release_up_to_date_and_keeps_what_it_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    drop(Database::create(&path).unwrap());
+    let first = "DROP TABLE audit_outbox; PRAGMA user_version = 1; INSERT INTO secrets VALUES ('one', x'00')";
+    Connection::open(&path).unwrap().execute_batch(first).unwrap();
+    let (database, again) = (Database::open(&path).unwrap(), Database::open(&path).unwrap());
+    assert_eq!(names(&database).await, ["one"]);
+    let made = again.call(|connection| {
+        connection.execute("INSERT INTO audit_outbox (time, event) VALUES ('', '')", [])?;
+        Ok::<i32, DatabaseError>(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    });
+    assert_eq!(made.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_copy_of_the_file_alone_is_complete_after_a_checkpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("vouch.db"), directory.path().join("copy.db"));
+    let database = Database::create(&path).unwrap();
+    database.call(|connection| put(connection, "one")).await.unwrap();
+    assert!(database.checkpoint().await.unwrap());
+    std::fs::copy(&path, &copy).unwrap();
+    assert_eq!(names(&Database::open(&copy).unwrap()).await, ["one"]);
 }
 
 #[tokio::test]

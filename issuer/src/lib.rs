@@ -11,6 +11,7 @@ pub mod http;
 pub mod identity;
 pub mod keys;
 pub mod metrics;
+pub mod outbox;
 pub mod reload;
 pub mod state;
 pub mod store;

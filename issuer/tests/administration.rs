@@ -4,7 +4,8 @@
 
 mod support;
 
-use support::{MANIFEST, Sandbox, refused, succeeded};
+use rustix::process::Signal;
+use support::{MANIFEST, Running, Sandbox, refused, succeeded, until};
 use vouch_issuer::{database::Database, identity::secrets::Secrets, keys::change};
 
 const DECLARED: &str = "\
@@ -199,9 +200,53 @@ fn what_administrators_do_is_audited_away_from_the_answer() {
     let sandbox = Sandbox::initialised();
     let output = sandbox.run(&["invite", "alice@example.com", "--output", "json"]);
     let answer: serde_json::Value = serde_json::from_str(succeeded(&output)).unwrap();
-    let line: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
-    assert_eq!((&line["action"], &line["email"]), (&"invited".into(), &"alice@example.com".into()));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+
+    let mut issuer = sandbox.start();
+    let line = audited(&issuer, "invited");
+    assert_eq!(line["email"], "alice@example.com");
     assert!(!line.to_string().contains(answer["code"].as_str().unwrap()), "the code is in the audit trail");
+
+    sandbox.json(&["disable", "alice@example.com"]);
+    sandbox.json(&["keys", "rotate"]);
+    assert_eq!(audited(&issuer, "disabled")["detail"], "by an administrator");
+    audited(&issuer, "signing_key");
+    let lines = issuer.audit().lines().count();
+    issuer.signal(Signal::TERM);
+    assert!(issuer.ended(), "{}", issuer.log());
+
+    let issuer = sandbox.start();
+    sandbox.json(&["enable", "alice@example.com"]);
+    audited(&issuer, "enabled");
+    assert_eq!((lines, issuer.audit().lines().count()), (3, 1), "a line is on the trail more than once");
+}
+
+/// Waits for a line of the audit trail.
+fn audited(issuer: &Running, action: &str) -> serde_json::Value {
+    until(action, || {
+        let trail = issuer.audit();
+        let lines = trail.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.into_iter().find(|line| line["action"] == action)
+    })
+}
+
+#[test]
+fn a_copy_of_the_database_file_alone_is_complete_after_every_command_and_after_serving() {
+    let sandbox = Sandbox::initialised();
+    let complete = |after: &str| {
+        let log = sandbox.path("data").join("issuer.db-wal");
+        assert_eq!(std::fs::metadata(log).map_or(0, |log| log.len()), 0, "something is beside the file after {after}");
+    };
+    complete("init");
+    for command in [&["invite", "alice@example.com"][..], &["disable", "alice@example.com"], &["keys", "rotate"]] {
+        sandbox.json(command);
+        complete(command[0]);
+    }
+    let mut issuer = sandbox.start();
+    audited(&issuer, "disabled");
+    issuer.signal(Signal::TERM);
+    assert!(issuer.ended(), "{}", issuer.log());
+    complete("serve");
 }
 
 #[test]

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use vouch_crds::duration::Duration;
 use vouch_iam::identity::EmailAddress;
 
-use super::{AdminError, Office, moment};
+use super::{AdminError, Office, moment, users::about};
 use crate::{
-    audit::{Action, Event},
+    audit::Action,
     identity::invite::InviteCode,
     store::{
         Store, StoreError,
@@ -93,10 +93,10 @@ impl Office {
                     user.groups.clone_from(groups);
                 }
                 let earlier = user.invite.replace(invite.clone());
-                Ok(earlier.is_some_and(|earlier| earlier.used_at.is_none() && earlier.expires_at > now))
+                let replaced = earlier.is_some_and(|earlier| earlier.used_at.is_none() && earlier.expires_at > now);
+                Ok((replaced, Some(about(user, Action::Invited, None))))
             })
             .await?;
-        self.record(&Event { user_id: Some(user.id), email: Some(user.email.clone()), ..Event::new(Action::Invited) });
         let code = code.reveal().to_string();
         let command = format!("vouch enroll {} --code {code}", self.config.url);
         let enrolled_keys = user.keys.len();

@@ -7,7 +7,11 @@ use serde::Serialize;
 use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, NoSigner, RevokeError, next_transition};
 
 use super::{AdminError, Office, moment};
-use crate::keys::{CLOCK_BEHIND, KeyStatus, KeyStore, KeyStoreFault, change, event, statuses};
+use crate::{
+    database::DatabaseError,
+    keys::{CLOCK_BEHIND, KeyStatus, KeyStore, KeyStoreFault, change, event, statuses},
+    outbox,
+};
 
 /// Every signing key.
 #[derive(Debug, Serialize)]
@@ -208,7 +212,17 @@ impl Office {
             + 'static,
     {
         let done = change::order(&self.database, &self.config.key_policy, self.now(), order).await?;
-        done.changes.iter().for_each(|change| self.record(&event(change)));
+        let (now, events) = (self.now(), done.changes.iter().map(event).collect::<Vec<_>>());
+        let told = self.database.call(move |connection| {
+            let transaction = connection.transaction()?;
+            events.iter().try_for_each(|event| outbox::leave(&transaction, now, event))?;
+            Ok::<_, DatabaseError>(transaction.commit()?)
+        });
+        // The keys are changed already, so the order has not failed.
+        if let Err(error) = told.await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, changes = ?done.changes, "the keys are changed, but the audit line is lost");
+        }
         Ok(done)
     }
 }

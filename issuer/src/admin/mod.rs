@@ -16,7 +16,7 @@ use vouch_iam::identity::{EmailAddress, EmailError};
 
 pub use self::text::moment;
 use crate::{
-    audit::{Audit, Event},
+    audit::Event,
     clock::SharedClock,
     config::Config,
     database::{Database, DatabaseError},
@@ -110,7 +110,6 @@ pub struct Office {
     database: Database,
     store: SqliteStore,
     secrets: Secrets,
-    audit: Audit,
     clock: SharedClock,
 }
 
@@ -125,18 +124,14 @@ impl Office {
     ///
     /// # Errors
     /// When the database holds no root secret.
-    pub async fn new(config: Config, database: Database, audit: Audit, clock: SharedClock) -> Result<Self, AdminError> {
+    pub async fn new(config: Config, database: Database, clock: SharedClock) -> Result<Self, AdminError> {
         let secrets = Secrets::load(&database).await?;
         let store = SqliteStore::new(database.clone());
-        Ok(Self { config: Arc::new(config), database, store, secrets, audit, clock })
+        Ok(Self { config: Arc::new(config), database, store, secrets, clock })
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    fn record(&self, event: &Event) {
-        self.audit.record(self.now(), event);
     }
 
     /// The address, when it belongs to the organisation.
@@ -156,19 +151,21 @@ impl Office {
         self.store.user_by_email(email).await?.ok_or_else(|| AdminError::UnknownUser(email.clone()))
     }
 
-    /// Changes a person's record, again from the start whenever somebody else was faster.
+    /// Changes a person's record, again from the start whenever somebody else was faster. The event goes to the audit
+    /// trail if and only if the change is made.
     async fn change<T>(
         &self,
         email: &EmailAddress,
-        change: impl Fn(&mut UserRecord) -> Result<T, AdminError> + Send + Sync,
+        change: impl Fn(&mut UserRecord) -> Result<(T, Option<Event>), AdminError> + Send + Sync,
     ) -> Result<(UserRecord, T), AdminError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
             let stored = self.user(email).await?;
             let mut next = stored.user.clone();
-            let outcome = change(&mut next)?;
-            match self.store.replace(&stored, &next).await {
+            let (outcome, event) = change(&mut next)?;
+            let told = event.map(|event| (self.now(), event));
+            match self.store.replace_and_tell(&stored, &next, told).await {
                 Ok(stored) => return Ok((stored.user, outcome)),
                 Err(StoreError::Conflict) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(error.into()),

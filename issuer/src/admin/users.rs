@@ -237,12 +237,10 @@ impl Office {
                 if changed && disabled {
                     user.end_sessions(now);
                 }
-                Ok(changed)
+                let action = if disabled { Action::Disabled } else { Action::Enabled };
+                Ok((changed, changed.then(|| about(user, action, None))))
             })
             .await?;
-        if changed {
-            self.record_about(&user, if disabled { Action::Disabled } else { Action::Enabled }, None);
-        }
         Ok(Done { email: user.email, changed, sentence })
     }
 
@@ -260,10 +258,9 @@ impl Office {
                 if user.keys.len() == 1 && !allow_last {
                     return Err(AdminError::LastKey { email: user.email.clone(), id: id.to_owned() });
                 }
-                Ok(user.keys.remove(position).name)
+                Ok((user.keys.remove(position).name, Some(about(user, Action::KeyRemoved, Some(id)))))
             })
             .await?;
-        self.record_about(&user, Action::KeyRemoved, Some(id));
         let rest = match user.keys.len() {
             0 => format!("No key is left; invite again: vouch-issuer invite {email}"),
             1 => "1 key is left.".to_owned(),
@@ -285,21 +282,21 @@ impl Office {
         let (user, ()) = self
             .change(email, |user| {
                 user.end_sessions(now);
-                Ok(())
+                Ok(((), Some(about(user, Action::LoggedOutEverywhere, None))))
             })
             .await?;
-        self.record_about(&user, Action::LoggedOutEverywhere, None);
         let sentence = format!("Every session of {email} is over. AWS sessions that exist end by themselves.");
         Ok(Done { email: user.email, changed: true, sentence })
     }
+}
 
-    fn record_about(&self, user: &UserRecord, action: Action, key_id: Option<&str>) {
-        self.record(&Event {
-            user_id: Some(user.id),
-            email: Some(user.email.clone()),
-            key_id: key_id.map(str::to_owned),
-            detail: Some("by an administrator".to_owned()),
-            ..Event::new(action)
-        });
+/// The audit line of a change of a record.
+pub(super) fn about(user: &UserRecord, action: Action, key_id: Option<&str>) -> Event {
+    Event {
+        user_id: Some(user.id),
+        email: Some(user.email.clone()),
+        key_id: key_id.map(str::to_owned),
+        detail: Some("by an administrator".to_owned()),
+        ..Event::new(action)
     }
 }

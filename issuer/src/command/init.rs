@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use vouch_keyring::ChangeKind;
 
-use super::{Failure, Files, open::database_path};
+use super::{
+    Failure, Files,
+    open::{database_path, settle},
+};
 use crate::{config, database::Database, identity::secrets::Secrets, keys::change};
 
 /// What was made.
@@ -44,6 +47,7 @@ pub(super) async fn init(files: &Files) -> Result<Initialised, Failure> {
     let database = Database::create(&path)?;
     Secrets::create(&database).await?;
     let changes = change::initialize(&database, &config.key_policy, Timestamp::now()).await?;
+    settle(&database).await;
     let active = changes.iter().filter(|change| change.kind == ChangeKind::Activated);
     let signing_keys = active.map(|change| change.kid.to_string()).collect();
     Ok(Initialised { database: path, issuer: config.url.to_string(), signing_keys })

@@ -1,14 +1,12 @@
 //! Administration commands.
 
-use std::{
-    io::{IsTerminal, Write},
-    sync::Arc,
-};
+use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::{Command, Failure, Files, KeysCommand, Output, UsersCommand, open, print};
 use crate::{
-    admin::{Office, invite::Invitation},
-    audit::Audit,
+    admin::{AdminError, Office, invite::Invitation},
     clock::SystemClock,
 };
 
@@ -16,20 +14,26 @@ use crate::{
 pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Invite(args) => {
-            let office = office(&args.person.files).await?;
             let invitation = Invitation { email: args.person.email, groups: args.groups, expires: args.expires };
-            print(output, &office.invite(&invitation).await?)
+            order(&args.person.files, output, async |office| office.invite(&invitation).await).await
         }
-        Command::Users(UsersCommand::List(files)) => print(output, &office(&files).await?.users().await?),
+        Command::Users(UsersCommand::List(files)) => order(&files, output, async |office| office.users().await).await,
         Command::Users(UsersCommand::Show(person)) => {
-            print(output, &office(&person.files).await?.show(&person.email).await?)
+            order(&person.files, output, async |office| office.show(&person.email).await).await
         }
-        Command::Disable(person) => print(output, &office(&person.files).await?.disable(&person.email).await?),
-        Command::Enable(person) => print(output, &office(&person.files).await?.enable(&person.email).await?),
-        Command::Logout(person) => print(output, &office(&person.files).await?.logout(&person.email).await?),
+        Command::Disable(person) => {
+            order(&person.files, output, async |office| office.disable(&person.email).await).await
+        }
+        Command::Enable(person) => {
+            order(&person.files, output, async |office| office.enable(&person.email).await).await
+        }
+        Command::Logout(person) => {
+            order(&person.files, output, async |office| office.logout(&person.email).await).await
+        }
         Command::RemoveKey(args) => {
-            let office = office(&args.person.files).await?;
-            print(output, &office.remove_key(&args.person.email, &args.key_id, args.allow_last).await?)
+            let (person, key) = (&args.person, &args.key_id);
+            order(&person.files, output, async |office| office.remove_key(&person.email, key, args.allow_last).await)
+                .await
         }
         Command::Keys(keys) => manage_keys(keys, output).await,
         Command::Serve(_) | Command::Init(_) | Command::Check(_) | Command::Reference => Ok(()),
@@ -38,21 +42,24 @@ pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failu
 
 async fn manage_keys(command: KeysCommand, output: Output) -> Result<(), Failure> {
     match command {
-        KeysCommand::Show(files) => print(output, &office(&files).await?.keys().await?),
-        KeysCommand::Rotate(files) => print(output, &office(&files).await?.rotate_keys().await?),
-        KeysCommand::AcceptClock(files) => print(output, &office(&files).await?.accept_clock().await?),
-        KeysCommand::Revoke(args) => print(output, &office(&args.files).await?.revoke_key(&args.kid, args.now).await?),
+        KeysCommand::Show(files) => order(&files, output, async |office| office.keys().await).await,
+        KeysCommand::Rotate(files) => order(&files, output, async |office| office.rotate_keys().await).await,
+        KeysCommand::AcceptClock(files) => order(&files, output, async |office| office.accept_clock().await).await,
+        KeysCommand::Revoke(args) => {
+            order(&args.files, output, async |office| office.revoke_key(&args.kid, args.now).await).await
+        }
     }
 }
 
-async fn office(files: &Files) -> Result<Office, Failure> {
+/// Opens the database, does the work, leaves the file complete whatever came of it, and answers.
+async fn order<T: Serialize + std::fmt::Display>(
+    files: &Files,
+    output: Output,
+    work: impl AsyncFnOnce(&Office) -> Result<T, AdminError>,
+) -> Result<(), Failure> {
     let (config, database) = open::open(files)?;
-    Ok(Office::new(config, database, trail(), Arc::new(SystemClock)).await?)
-}
-
-/// Standard output is the answer's, so the audit line goes to standard error, and not in front of a person.
-fn trail() -> Audit {
-    let err = std::io::stderr();
-    let out: Box<dyn Write + Send> = if err.is_terminal() { Box::new(std::io::sink()) } else { Box::new(err) };
-    Audit::to(out)
+    let office = Office::new(config, database.clone(), Arc::new(SystemClock)).await?;
+    let outcome = work(&office).await;
+    open::settle(&database).await;
+    print(output, &outcome?)
 }

@@ -13,6 +13,19 @@ pub(super) fn database_path(data_dir: &Path) -> PathBuf {
     data_dir.join("issuer.db")
 }
 
+/// Leaves the file complete by itself, for whoever copies it. What was done stays done when that fails.
+pub(super) async fn settle(database: &Database) {
+    let path = database.path().display();
+    match database.checkpoint().await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("{path} is in use: a copy of it needs the file {path}-wal, too"),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "{path} cannot be settled: a copy of it needs the file {path}-wal, too");
+        }
+    }
+}
+
 /// Reads the manifest and opens the database.
 pub(super) fn open(files: &Files) -> Result<(Config, Database), Failure> {
     let config = config::load(&files.manifest.config)?;

@@ -21,6 +21,7 @@ use crate::{
     identity::secrets::Secrets,
     keys::{KeyService, maintain},
     metrics::{MeteredStore, Metrics},
+    outbox,
     reload::reload,
     state::{Issuer, Parts, SharedIssuer},
     store::{Store, cached::CachedStore, sqlite::SqliteStore},
@@ -89,10 +90,13 @@ struct ReadyFileError {
 pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     let (config, database) = open::open(&args.files)?;
-    let issuer = assemble(config, database).await?;
+    let issuer = assemble(config, database.clone()).await?;
     let server = Server::start(SharedIssuer::clone(&issuer), args.options()).await?;
-    let background =
-        [tokio::spawn(maintain(SharedIssuer::clone(&issuer))), tokio::spawn(sweep(SharedIssuer::clone(&issuer)))];
+    let background = [
+        tokio::spawn(maintain(SharedIssuer::clone(&issuer))),
+        tokio::spawn(sweep(SharedIssuer::clone(&issuer))),
+        tokio::spawn(outbox::follow(SharedIssuer::clone(&issuer), database.clone())),
+    ];
     announce(args, &server)?;
     signals.follow(&issuer, &args.files.manifest.config).await;
     tracing::info!("draining");
@@ -101,6 +105,7 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
         () = Signals::again() => tracing::warn!("told to stop twice: requests in flight are cut off"),
     }
     background.iter().for_each(tokio::task::JoinHandle::abort);
+    open::settle(&database).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -24,9 +24,9 @@ const SALT: &[u8] = b"vouch issuer root secret v1";
 /// Why there are no secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// The database was made, but its initialisation did not get this far.
+    /// What was written last is not in the file, or the database was made and its initialisation did not get this far.
     #[error(
-        "the database holds no root secret: its initialisation did not finish; delete it and run `vouch-issuer init` again, or restore it from a backup"
+        "the database holds no root secret: it may be a copy made without its -wal file, or its initialisation did not finish; keep it, and restore a complete backup"
     )]
     Missing,
     /// `create` found one.
@@ -164,6 +164,13 @@ mod tests {
         for _ in 0..2 {
             assert!(matches!(Secrets::load(&database).await, Err(SecretsError::Missing)));
         }
+    }
+
+    #[test]
+    fn a_missing_secret_is_never_a_reason_to_delete_the_database() {
+        let text = SecretsError::Missing.to_string();
+        assert!(text.contains("a copy made without its -wal file") && text.contains("restore a complete backup"));
+        assert!(!text.contains("delete") && !text.contains("init`"), "{text}");
     }
 
     #[tokio::test]

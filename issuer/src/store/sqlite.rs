@@ -4,6 +4,7 @@
 //! any point leaves the record and its indexes as they were or as they should be.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -13,7 +14,11 @@ use super::{
     Store, StoreError, Stored, Version,
     record::{CredentialId, InviteHash, UserId, UserRecord},
 };
-use crate::database::{Database, DatabaseError};
+use crate::{
+    audit::Event,
+    database::{Database, DatabaseError},
+    outbox,
+};
 
 const BY_ID: &str = "SELECT id, email, version, record FROM users WHERE id = ?1";
 const BY_EMAIL: &str = "SELECT id, email, version, record FROM users WHERE email = ?1";
@@ -34,6 +39,42 @@ impl SqliteStore {
     #[must_use]
     pub const fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    /// [`Store::replace`], which also leaves an audit line for the running issuer; both or neither.
+    ///
+    /// # Errors
+    /// Those of [`Store::replace`].
+    pub async fn replace_and_tell(
+        &self,
+        current: &Stored,
+        next: &UserRecord,
+        told: Option<(Timestamp, Event)>,
+    ) -> Result<Stored, StoreError> {
+        if current.user.id != next.id {
+            return Err(StoreError::Taken("the user id"));
+        }
+        self.database.in_place()?;
+        let (expected, user) = (current.version.clone(), next.clone());
+        self.database
+            .call(move |connection| {
+                let transaction = begin(connection)?;
+                let version = transaction
+                    .query_row("SELECT version FROM users WHERE id = ?1", [user.id.0.to_string()], |row| row.get(0))
+                    .optional()?
+                    .ok_or(StoreError::Missing)?;
+                if expected != version_text(version) {
+                    return Err(StoreError::Conflict);
+                }
+                let version = version.wrapping_add(1);
+                write(&transaction, &user, version)?;
+                if let Some((at, event)) = &told {
+                    outbox::leave(&transaction, *at, event)?;
+                }
+                transaction.commit()?;
+                Ok(Stored { user, version: version_text(version) })
+            })
+            .await
     }
 
     async fn find(&self, sql: &'static str, key: String) -> Result<Option<Stored>, StoreError> {
@@ -91,27 +132,7 @@ impl Store for SqliteStore {
     }
 
     async fn replace(&self, current: &Stored, next: &UserRecord) -> Result<Stored, StoreError> {
-        if current.user.id != next.id {
-            return Err(StoreError::Taken("the user id"));
-        }
-        self.database.in_place()?;
-        let (expected, user) = (current.version.clone(), next.clone());
-        self.database
-            .call(move |connection| {
-                let transaction = begin(connection)?;
-                let version = transaction
-                    .query_row("SELECT version FROM users WHERE id = ?1", [user.id.0.to_string()], |row| row.get(0))
-                    .optional()?
-                    .ok_or(StoreError::Missing)?;
-                if expected != version_text(version) {
-                    return Err(StoreError::Conflict);
-                }
-                let version = version.wrapping_add(1);
-                write(&transaction, &user, version)?;
-                transaction.commit()?;
-                Ok(Stored { user, version: version_text(version) })
-            })
-            .await
+        self.replace_and_tell(current, next, None).await
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
