@@ -128,8 +128,7 @@ pub struct Database {
 }
 
 struct Shared {
-    path: PathBuf,
-    file: FileId,
+    place: Place,
     connection: Mutex<Connection>,
     changes: watch::Sender<u64>,
     /// Ends the watching thread when it is dropped.
@@ -165,7 +164,7 @@ impl Database {
     /// # Errors
     /// Every case of [`DatabaseError`] that concerns a file as found; nothing is written then.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        let file = FileId::of(&check_file(path)?);
+        let place = Place { file: FileId::of(&check_file(path)?), path: path.to_owned() };
         let mut connection = connect(path)?;
         check_contents(path, &connection)?;
         configure(&connection)?;
@@ -173,12 +172,12 @@ impl Database {
         let (changes, _) = watch::channel(0);
         let (alive, ended) = mpsc::channel();
         let watcher = connect(path)?;
-        let thread_changes = changes.clone();
+        let (thread_changes, thread_place) = (changes.clone(), place.clone());
         std::thread::Builder::new()
             .name("database-watch".to_owned())
-            .spawn(move || watch_other_writers(&watcher, &thread_changes, &ended))
+            .spawn(move || watch_others(&watcher, &thread_place, &thread_changes, &ended))
             .map_err(|source| DatabaseError::Io { path: path.to_owned(), source })?;
-        let shared = Shared { path: path.to_owned(), file, connection: Mutex::new(connection), changes, _alive: alive };
+        let shared = Shared { place, connection: Mutex::new(connection), changes, _alive: alive };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -205,7 +204,8 @@ impl Database {
         done.await.map_err(DatabaseError::Abandoned)?
     }
 
-    /// Rises after every write: at once for writes through this handle, within [`POLL_INTERVAL`] for those of others.
+    /// Rises after every write: at once for writes through this handle, within [`POLL_INTERVAL`] for those of others, and
+    /// when the file is removed, replaced or put back.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
@@ -229,22 +229,35 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::Displaced`].
     pub fn in_place(&self) -> Result<(), DatabaseError> {
-        match std::fs::metadata(&self.shared.path) {
-            Ok(metadata) if FileId::of(&metadata) == self.shared.file => Ok(()),
-            _ => Err(DatabaseError::Displaced(self.shared.path.clone())),
-        }
+        self.shared.place.check()
     }
 
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.shared.path
+        &self.shared.place.path
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("path", &self.shared.path).finish_non_exhaustive()
+        f.debug_struct("Database").field("path", &self.shared.place.path).finish_non_exhaustive()
+    }
+}
+
+/// Which file was opened, and by what name.
+#[derive(Clone)]
+struct Place {
+    path: PathBuf,
+    file: FileId,
+}
+
+impl Place {
+    fn check(&self) -> Result<(), DatabaseError> {
+        match std::fs::metadata(&self.path) {
+            Ok(metadata) if FileId::of(&metadata) == self.file => Ok(()),
+            _ => Err(DatabaseError::Displaced(self.path.clone())),
+        }
     }
 }
 
@@ -373,17 +386,23 @@ fn migrate(connection: &mut Connection) -> Result<(), DatabaseError> {
 
 /// `data_version` of a connection differs when any other connection, in any process, has committed since it was last
 /// asked (SQLite documentation, `PRAGMA data_version`).
-fn watch_other_writers(connection: &Connection, changes: &watch::Sender<u64>, ended: &mpsc::Receiver<()>) {
+///
+/// A file that lost its name is a change, too: what others remember of it must be asked for again, and is refused then.
+fn watch_others(connection: &Connection, place: &Place, changes: &watch::Sender<u64>, ended: &mpsc::Receiver<()>) {
     let data_version = || connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
     let mut seen = data_version().ok();
+    let mut in_place = true;
     while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(POLL_INTERVAL) {
-        match data_version() {
-            Ok(version) if seen == Some(version) => {}
-            Ok(version) => {
-                seen = Some(version);
-                changes.send_modify(|count| *count = count.wrapping_add(1));
+        let was_in_place = std::mem::replace(&mut in_place, place.check().is_ok());
+        let written = match data_version() {
+            Ok(version) => seen.replace(version) != Some(version),
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for changes of the database");
+                false
             }
-            Err(error) => tracing::warn!(%error, "cannot look for changes of the database"),
+        };
+        if written || in_place != was_in_place {
+            changes.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 }

@@ -167,6 +167,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_remembered_of_a_database_that_was_replaced_is_forgotten_within_a_second() {
+        let sqlite = Sqlite::new();
+        let store = CachedStore::new(SqliteStore::new(sqlite.open()));
+        let alice = store.create(&person("alice")).await.unwrap().user;
+        store.user(alice.id).await.unwrap().unwrap();
+        let mut changes = store.changes();
+        changes.mark_unchanged();
+        sqlite.replace_file();
+        tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed()).await.unwrap().unwrap();
+        assert!(matches!(store.user(alice.id).await, Err(StoreError::Unavailable(_))));
+    }
+
+    #[tokio::test]
     async fn a_conflict_with_another_process_is_seen_at_the_next_look() {
         let sqlite = Sqlite::new();
         let (ours, theirs) = (sqlite.open(), sqlite.open());

@@ -77,7 +77,9 @@ impl SqliteStore {
             .await
     }
 
+    /// A database that was replaced is not read: what was written to the new one (somebody is disabled) would be missed.
     async fn find(&self, sql: &'static str, key: String) -> Result<Option<Stored>, StoreError> {
+        self.database.in_place()?;
         self.database
             .call(move |connection| {
                 let row = connection.prepare_cached(sql)?.query_row([key], RawUser::read).optional()?;
@@ -106,6 +108,7 @@ impl Store for SqliteStore {
     }
 
     async fn users(&self) -> Result<Vec<Stored>, StoreError> {
+        self.database.in_place()?;
         self.database
             .call(|connection| {
                 let mut statement = connection.prepare_cached(EVERYBODY)?;
@@ -247,7 +250,11 @@ pub(super) mod tests {
     use super::SqliteStore;
     use crate::{
         database::{Database, DatabaseError},
-        store::{Store, conformance::Subject, record::UserId},
+        store::{
+            Store, StoreError,
+            conformance::{Subject, person},
+            record::UserId,
+        },
     };
 
     /// A database file, opened as often as it is asked for.
@@ -264,6 +271,13 @@ pub(super) mod tests {
 
         pub(in crate::store) fn open(&self) -> Database {
             Database::open(&self.directory.path().join("vouch.db")).unwrap()
+        }
+
+        /// Puts an empty database in the place of this one.
+        pub(in crate::store) fn replace_file(&self) {
+            let (path, other) = (self.directory.path().join("vouch.db"), self.directory.path().join("other.db"));
+            drop(Database::create(&other).unwrap());
+            std::fs::rename(other, path).unwrap();
         }
     }
 
@@ -286,4 +300,15 @@ pub(super) mod tests {
     }
 
     crate::store_conformance!(Sqlite::new());
+
+    #[tokio::test]
+    async fn a_database_that_was_replaced_is_not_read_any_more() {
+        let sqlite = Sqlite::new();
+        let store = SqliteStore::new(sqlite.open());
+        let alice = store.create(&person("alice")).await.unwrap().user;
+        sqlite.replace_file();
+        assert!(matches!(store.user(alice.id).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.user_by_email(&alice.email).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.users().await, Err(StoreError::Unavailable(_))));
+    }
 }
