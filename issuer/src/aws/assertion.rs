@@ -147,7 +147,8 @@ pub fn mint(
         email_verified: true,
         hd: email.domain(),
         hardware_verified: hardware.attested,
-        hardware_aaguid: hardware.aaguid,
+        // A model that nobody vouches for is what the client says it is.
+        hardware_aaguid: hardware.aaguid.filter(|_| hardware.attested),
         source_identity: email,
         roles: [role.first_hop()],
         tags: Tags {
@@ -194,13 +195,16 @@ mod tests {
     }
 
     fn parts(lifetime: u64, tag_keys: SessionTagKeys) -> (Value, Value, Assertion) {
+        parts_about(Hardware { attested: true, aaguid: Some(Uuid::from_u128(7)) }, lifetime, tag_keys)
+    }
+
+    fn parts_about(hardware: Hardware, lifetime: u64, tag_keys: SessionTagKeys) -> (Value, Value, Assertion) {
         let email: EmailAddress = "alice@example.com".parse().unwrap();
         let catalogue = Catalogue::new(&[], UngovernedAccounts::Allow);
         let (role, via) = (SPOKE.parse().unwrap(), HUB.parse().unwrap());
         let role = catalogue.authorize(&Person { email: &email, groups: &[] }, &role, Some(&via)).unwrap();
         let policy =
             AssertionPolicy { issuer: "https://vouch.example.com", lifetime: Duration::from_secs(lifetime), tag_keys };
-        let hardware = Hardware { attested: true, aaguid: Some(Uuid::from_u128(7)) };
         let assertion = mint(&signer(), &policy, &role, hardware, now()).unwrap();
         let part = |index: usize| {
             let part = assertion.token.split('.').nth(index).unwrap();
@@ -242,6 +246,13 @@ mod tests {
         });
         assert_eq!(claims, expected);
         assert_eq!(assertion.expires_at.as_second(), at + 60);
+    }
+
+    #[test]
+    fn says_nothing_of_a_model_that_was_not_attested() {
+        let hardware = Hardware { attested: false, aaguid: Some(Uuid::from_u128(7)) };
+        let (_, claims, _) = parts_about(hardware, 60, SessionTagKeys::Both);
+        assert_eq!((&claims["hardware_verified"], claims.get("hardware_aaguid")), (&json!(false), None));
     }
 
     #[test]
