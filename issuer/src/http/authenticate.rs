@@ -71,7 +71,7 @@ impl FromRequestParts<SharedIssuer> for Session {
             return Err(ApiError::new(ErrorCode::InvalidDpopProof, "The session token belongs to another DPoP key."));
         }
         let stored = issuer.store.user(claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
-        let key = session::check(&claims, &stored.user).map_err(ended)?;
+        let key = session::check(&claims, &stored.user, &config.organization).map_err(ended)?;
         let key = SessionKey { id: key.id.clone(), aaguid: key.aaguid, attested: key.attested };
         issuer.limits.account(claims.user)?;
         take(issuer, &proof, now)?;
@@ -149,7 +149,7 @@ pub(super) fn token_refusal(error: TokenError) -> ApiError {
 /// A session that was valid and is not any more.
 pub(super) fn ended(reason: Ended) -> ApiError {
     let hint = match reason {
-        Ended::Disabled | Ended::UserGone => "Ask an administrator.",
+        Ended::Disabled | Ended::ForeignDomain | Ended::UserGone => "Ask an administrator.",
         Ended::KeyRemoved | Ended::LoggedOut => LOGIN_HINT,
     };
     ApiError::new(Ended::CODE, sentence(&reason.to_string())).hint(hint)

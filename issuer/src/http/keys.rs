@@ -52,7 +52,9 @@ pub async fn challenge(
             return Err(Refusal::ForeignKey);
         }
         let registrar = Registrar::new(&session.config, &issuer.secrets)?;
-        let signed_in = login::consume(&*issuer.store, &registrar.party, owner, &open, &request.assertion, now).await?;
+        let (party, organization) = (&registrar.party, &session.config.organization);
+        let signed_in =
+            login::consume(&*issuer.store, party, organization, owner, &open, &request.assertion, now).await?;
         registrar.offer_for_assertion(&signed_in.user, now)
     }
     .await;

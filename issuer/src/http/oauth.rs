@@ -96,7 +96,8 @@ async fn sign_in(
     // Asked first: without a signer the assertion would be consumed for nothing.
     let signer = issuer.keys.signer()?;
     let party = relying_party(config)?;
-    let signed_in = login::consume(&*issuer.store, &party, owner, &challenge, assertion, now).await?;
+    let signed_in =
+        login::consume(&*issuer.store, &party, &config.organization, owner, &challenge, assertion, now).await?;
     attempt.with(&signed_in.key);
     issuer.limits.account(signed_in.user.id)?;
     take(issuer, proof, now)?;

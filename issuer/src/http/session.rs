@@ -83,7 +83,7 @@ pub async fn watch(
 /// The session with the record as it is now.
 async fn refreshed(issuer: &Issuer, session: &Session) -> Result<Session, ApiError> {
     let stored = issuer.store.user(session.claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
-    session::check(&session.claims, &stored.user).map_err(ended)?;
+    session::check(&session.claims, &stored.user, &issuer.config.load().organization).map_err(ended)?;
     Ok(Session { stored, ..session.clone() })
 }
 

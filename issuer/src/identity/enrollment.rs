@@ -20,7 +20,7 @@ use super::{
     webauthn::{Acceptance, AcceptedCredential, CEREMONY_LIFETIME, RelyingParty, credential_id},
 };
 use crate::{
-    config::Config,
+    config::{Config, Organization},
     store::{
         Store, StoreError, Stored,
         record::{EnrolledKey, InviteHash, UsedChallenge, UserId, UserRecord},
@@ -37,7 +37,8 @@ pub struct Registrar<'a> {
     pub party: RelyingParty,
     /// Which keys are accepted now.
     pub acceptance: Acceptance,
-    organization: &'a str,
+    organization: &'a Organization,
+    invites: bool,
     secrets: &'a Secrets,
 }
 
@@ -48,7 +49,10 @@ enum Price {
     /// This invite.
     Invite(InviteHash),
     /// The assertion that was consumed for the challenge; the challenge itself works once.
-    Assertion,
+    Assertion {
+        /// When: what a logout everywhere is compared with.
+        at: Timestamp,
+    },
 }
 
 /// A registration that has come back.
@@ -66,9 +70,9 @@ impl<'a> Registrar<'a> {
     /// # Errors
     /// Only faults of the issuer.
     pub fn new(config: &'a Config, secrets: &'a Secrets) -> Result<Self, Refusal> {
-        let organization = config.organization.name.as_str();
-        let party = RelyingParty::new(&config.url, organization)?;
-        Ok(Self { party, acceptance: Acceptance::of(&config.authenticators)?, organization, secrets })
+        let (organization, invites) = (&config.organization, config.enrollment.invites);
+        let party = RelyingParty::new(&config.url, &organization.name)?;
+        Ok(Self { party, acceptance: Acceptance::of(&config.authenticators)?, organization, invites, secrets })
     }
 
     /// Creation options for the first key of an invited person. Nothing is written.
@@ -77,7 +81,7 @@ impl<'a> Registrar<'a> {
     /// When the invite cannot be redeemed now, or the person is disabled.
     pub fn offer_for_invite(&self, user: &UserRecord, now: Timestamp) -> Result<RegistrationChallenge, Refusal> {
         let hash = user.invite.as_ref().map(|invite| &invite.hash).ok_or(Refusal::InviteUnknown)?;
-        check_invite(user, hash, now)?;
+        self.check_invite(user, hash, now)?;
         self.offer(user, Price::Invite(hash.clone()), now)
     }
 
@@ -86,7 +90,8 @@ impl<'a> Registrar<'a> {
     /// # Errors
     /// When the person has too many keys.
     pub fn offer_for_assertion(&self, user: &UserRecord, now: Timestamp) -> Result<RegistrationChallenge, Refusal> {
-        self.offer(user, Price::Assertion, now)
+        // As the assertion was dated: a logout everywhere that follows is later, whatever the clocks say.
+        self.offer(user, Price::Assertion { at: now.max(user.sessions_valid_from) }, now)
     }
 
     fn offer(&self, user: &UserRecord, price: Price, now: Timestamp) -> Result<RegistrationChallenge, Refusal> {
@@ -101,7 +106,7 @@ impl<'a> Registrar<'a> {
             state,
             expires_in: lifetime_seconds(),
             email: user.email.to_string(),
-            organization: self.organization.to_owned(),
+            organization: self.organization.name.clone(),
             accepted_aaguids: self.acceptance.allowed_aaguids().to_vec(),
             attestation_required: self.acceptance.requires_attestation(),
             first_key: user.keys.is_empty(),
@@ -141,13 +146,13 @@ impl<'a> Registrar<'a> {
         }
         let name = request.name.as_deref().map(parse_name).transpose()?;
         // Decided once before the signatures are looked at, so that a used invite is called by its name.
-        pay(&owner.user, open, now)?;
+        self.pay(&owner.user, open, now)?;
         if store.user_by_credential(&credential_id(&request.credential.raw_id)).await?.is_some() {
             return Err(Refusal::KeyAlreadyEnrolled);
         }
         let accepted = self.party.verify_registration(&request.credential, &open.registration, &self.acceptance)?;
         change(store, owner, |user| {
-            let mut next = pay(user, open, now)?;
+            let mut next = self.pay(user, open, now)?;
             let name = distinct_name(user, name.as_deref().unwrap_or(self.acceptance.product()));
             let key = new_key(&accepted, name, now);
             next.keys.push(key.clone());
@@ -155,13 +160,56 @@ impl<'a> Registrar<'a> {
         })
         .await
     }
+
+    /// Whether an invite can be redeemed now, by its person and by the configuration in force.
+    fn check_invite(&self, user: &UserRecord, hash: &InviteHash, now: Timestamp) -> Result<(), Refusal> {
+        let invite = user.invite.as_ref().filter(|invite| invite.hash == *hash).ok_or(Refusal::InviteUnknown)?;
+        if invite.used_at.is_some() {
+            return Err(Refusal::InviteUsed);
+        }
+        if now >= invite.expires_at {
+            return Err(Refusal::InviteExpired);
+        }
+        if !self.invites {
+            return Err(Refusal::InvitesOff);
+        }
+        self.check_person(user)
+    }
+
+    fn check_person(&self, user: &UserRecord) -> Result<(), Refusal> {
+        if user.disabled {
+            return Err(Refusal::Disabled);
+        }
+        if !self.organization.contains(&user.email) {
+            return Err(Refusal::ForeignDomain);
+        }
+        Ok(())
+    }
+
+    /// The record with the registration paid for.
+    fn pay(&self, user: &UserRecord, open: &OpenRegistration, now: Timestamp) -> Result<UserRecord, Refusal> {
+        let mut next = user.clone();
+        match &open.price {
+            Price::Invite(hash) => {
+                self.check_invite(user, hash, now)?;
+                if let Some(invite) = &mut next.invite {
+                    invite.used_at = Some(now);
+                }
+            }
+            Price::Assertion { at } if *at < user.sessions_valid_from => return Err(Refusal::LoggedOut),
+            Price::Assertion { .. } => mark_used(&mut next, &open.used, now)?,
+        }
+        self.check_person(user)?;
+        check_room(user)?;
+        Ok(next)
+    }
 }
 
 impl Price {
     const fn purpose(&self) -> Purpose {
         match self {
             Self::Invite(_) => Purpose::Enrollment,
-            Self::Assertion => Purpose::AdditionalKey,
+            Self::Assertion { .. } => Purpose::AdditionalKey,
         }
     }
 }
@@ -191,41 +239,8 @@ pub async fn registrant(store: &dyn Store, open: &OpenRegistration) -> Result<St
     Ok(store.user(open.user).await?.ok_or(StoreError::Missing)?)
 }
 
-fn check_invite(user: &UserRecord, hash: &InviteHash, now: Timestamp) -> Result<(), Refusal> {
-    let invite = user.invite.as_ref().filter(|invite| invite.hash == *hash).ok_or(Refusal::InviteUnknown)?;
-    if invite.used_at.is_some() {
-        return Err(Refusal::InviteUsed);
-    }
-    if now >= invite.expires_at {
-        return Err(Refusal::InviteExpired);
-    }
-    if user.disabled {
-        return Err(Refusal::Disabled);
-    }
-    Ok(())
-}
-
 fn check_room(user: &UserRecord) -> Result<(), Refusal> {
     if user.keys.len() >= MAX_KEYS { Err(Refusal::TooManyKeys(user.keys.len())) } else { Ok(()) }
-}
-
-/// The record with the registration paid for.
-fn pay(user: &UserRecord, open: &OpenRegistration, now: Timestamp) -> Result<UserRecord, Refusal> {
-    let mut next = user.clone();
-    match &open.price {
-        Price::Invite(hash) => {
-            check_invite(user, hash, now)?;
-            if let Some(invite) = &mut next.invite {
-                invite.used_at = Some(now);
-            }
-        }
-        Price::Assertion => mark_used(&mut next, &open.used, now)?,
-    }
-    if user.disabled {
-        return Err(Refusal::Disabled);
-    }
-    check_room(user)?;
-    Ok(next)
 }
 
 fn new_key(accepted: &AcceptedCredential, name: String, now: Timestamp) -> EnrolledKey {

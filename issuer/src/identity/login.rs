@@ -17,9 +17,12 @@ use super::{
     secrets::Secrets,
     webauthn::{CEREMONY_LIFETIME, DiscoverableAuthentication, RelyingParty, credential_id},
 };
-use crate::store::{
-    Store, Stored,
-    record::{EnrolledKey, UsedChallenge, UserRecord},
+use crate::{
+    config::Organization,
+    store::{
+        Store, Stored,
+        record::{EnrolledKey, UsedChallenge, UserRecord},
+    },
 };
 
 /// Used challenges that one record remembers: what bounds its size. Several times what a person does in five minutes.
@@ -79,17 +82,20 @@ pub async fn owner(store: &dyn Store, assertion: &PublicKeyCredential) -> Result
 pub async fn consume(
     store: &dyn Store,
     party: &RelyingParty,
+    organization: &Organization,
     owner: Stored,
     challenge: &OpenChallenge,
     assertion: &PublicKeyCredential,
     now: Timestamp,
 ) -> Result<SignedIn, Refusal> {
-    let (user, (key, at)) = change(store, owner, |user| decide(party, user, challenge, assertion, now)).await?;
+    let decide = |user: &UserRecord| decide(party, organization, user, challenge, assertion, now);
+    let (user, (key, at)) = change(store, owner, decide).await?;
     Ok(SignedIn { user, key, at })
 }
 
 fn decide(
     party: &RelyingParty,
+    organization: &Organization,
     user: &UserRecord,
     challenge: &OpenChallenge,
     assertion: &PublicKeyCredential,
@@ -107,6 +113,9 @@ fn decide(
     let result = party.verify_assertion(assertion, challenge.authentication.clone(), &key.passkey)?;
     if user.disabled {
         return Err(Refusal::Disabled);
+    }
+    if !organization.contains(&user.email) {
+        return Err(Refusal::ForeignDomain);
     }
     key.passkey.update_credential(&result);
     key.last_used_at = key.last_used_at.max(Some(at));

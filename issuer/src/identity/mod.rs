@@ -13,4 +13,6 @@ pub mod refusal;
 pub mod seal;
 pub mod secrets;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub mod webauthn;

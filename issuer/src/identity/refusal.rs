@@ -36,6 +36,12 @@ pub enum Refusal {
     /// The person may not sign in.
     #[error("this account is disabled")]
     Disabled,
+    /// The organisation does not own the person's domain any more.
+    #[error("the e-mail address of this account is in no domain of the organization any more")]
+    ForeignDomain,
+    /// Every session was ended between the assertion that pays for a registration and the registration.
+    #[error("every session of this account was ended after this registration was begun")]
+    LoggedOut,
     /// What was typed cannot be a code.
     #[error(transparent)]
     InviteCode(#[from] InviteCodeError),
@@ -48,6 +54,9 @@ pub enum Refusal {
     /// Its time is over.
     #[error("this invite has expired")]
     InviteExpired,
+    /// Invites were handed out before they were switched off.
+    #[error("invites are switched off here, and this one works no more")]
+    InvitesOff,
     /// The credential is enrolled, here or with another person.
     #[error("this security key is enrolled already")]
     KeyAlreadyEnrolled,
@@ -93,13 +102,15 @@ impl Refusal {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Key(fault) => fault.code(),
-            Self::State(_) | Self::Replayed | Self::UserHandle | Self::ForeignKey => ErrorCode::InvalidGrant,
+            Self::State(_) | Self::Replayed | Self::UserHandle | Self::ForeignKey | Self::LoggedOut => {
+                ErrorCode::InvalidGrant
+            }
             Self::TooManyAssertions => ErrorCode::RateLimited,
             Self::KeyUnknown => ErrorCode::KeyUnknown,
-            Self::Disabled => ErrorCode::UserDisabled,
+            Self::Disabled | Self::ForeignDomain => ErrorCode::UserDisabled,
             Self::InviteCode(_) | Self::InviteUnknown => ErrorCode::InviteUnknown,
             Self::InviteUsed => ErrorCode::InviteUsed,
-            Self::InviteExpired => ErrorCode::InviteExpired,
+            Self::InviteExpired | Self::InvitesOff => ErrorCode::InviteExpired,
             Self::KeyAlreadyEnrolled => ErrorCode::KeyAlreadyEnrolled,
             Self::TooManyKeys(_) | Self::Name | Self::NameTaken(_) => ErrorCode::InvalidRequest,
             Self::NoSuchKey(_) => ErrorCode::NotFound,
@@ -116,11 +127,11 @@ impl Refusal {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Key(fault) => fault.hint(),
-            Self::State(_) | Self::Replayed => "Begin again, and answer within five minutes.",
+            Self::State(_) | Self::Replayed | Self::LoggedOut => "Begin again, and answer within five minutes.",
             Self::TooManyAssertions => "Wait five minutes.",
             Self::KeyUnknown => "Use an enrolled key, or ask an administrator for an invite and run `vouch enroll`.",
             Self::UserHandle | Self::ForeignKey => "Use the key that is enrolled for this account.",
-            Self::Disabled => "Ask an administrator.",
+            Self::Disabled | Self::ForeignDomain | Self::InvitesOff => "Ask an administrator.",
             Self::InviteCode(_) | Self::InviteUnknown => "Check the code, or ask an administrator for a new invite.",
             Self::InviteUsed => "If you have just enrolled with it, run `vouch login`; else ask for a new invite.",
             Self::InviteExpired => "Ask an administrator for a new invite.",

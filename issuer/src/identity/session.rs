@@ -13,7 +13,10 @@ use uuid::Uuid;
 use vouch_issuer_api::{error::ErrorCode, session::SessionInfo};
 use vouch_keyring::{SignError, Signer};
 
-use crate::store::record::{EnrolledKey, UserId, UserRecord};
+use crate::{
+    config::Organization,
+    store::record::{EnrolledKey, UserId, UserRecord},
+};
 
 /// `typ` of the header (RFC 8725 §3.11).
 pub const TYPE: &str = "vouch-session+jwt";
@@ -65,6 +68,9 @@ pub enum Ended {
     /// The person is disabled.
     #[error("this account is disabled")]
     Disabled,
+    /// The organisation does not own the person's domain any more.
+    #[error("the e-mail address of this account is in no domain of the organization any more")]
+    ForeignDomain,
     /// The key it began with has been removed.
     #[error("the security key of this session has been removed")]
     KeyRemoved,
@@ -177,16 +183,23 @@ impl SessionClaims {
     }
 }
 
-/// Compares a session with the record of its person as it is now.
+/// Compares a session with the record of its person as it is now, and with the organisation as it is configured now.
 ///
 /// # Errors
 /// Why the session is over.
-pub fn check<'a>(session: &SessionClaims, user: &'a UserRecord) -> Result<&'a EnrolledKey, Ended> {
+pub fn check<'a>(
+    session: &SessionClaims,
+    user: &'a UserRecord,
+    organization: &Organization,
+) -> Result<&'a EnrolledKey, Ended> {
     if user.id != session.user {
         return Err(Ended::UserGone);
     }
     if user.disabled {
         return Err(Ended::Disabled);
+    }
+    if !organization.contains(&user.email) {
+        return Err(Ended::ForeignDomain);
     }
     if session.began_at < user.sessions_valid_from {
         return Err(Ended::LoggedOut);

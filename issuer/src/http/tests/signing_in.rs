@@ -108,7 +108,8 @@ async fn of_many_redemptions_at_the_same_moment_one_wins() {
         redemptions.push(tokio::spawn(async move {
             let party = RelyingParty::new(&ISSUER.parse().unwrap(), "Example").unwrap();
             let owner = login::owner(&store, &assertion).await.unwrap();
-            login::consume(&store, &party, owner, &open, &assertion, now).await.is_ok()
+            let organization = crate::testing::issuer::config().organization;
+            login::consume(&store, &party, &organization, owner, &open, &assertion, now).await.is_ok()
         }));
     }
     let mut won = 0;

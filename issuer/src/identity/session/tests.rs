@@ -6,13 +6,16 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, Ended, SessionClaims, TYPE, TokenError, check};
+use super::{AUDIENCE, Ended, SessionClaims, TYPE, TokenError};
 use crate::{
     store::{
         conformance::{key, person},
-        record::UserRecord,
+        record::{EnrolledKey, UserRecord},
     },
-    testing::{authenticator::ISSUER, issuer::TestIssuer},
+    testing::{
+        authenticator::ISSUER,
+        issuer::{TestIssuer, config},
+    },
 };
 
 const EIGHT_HOURS: Duration = Duration::from_secs(8 * 3600);
@@ -27,6 +30,11 @@ fn alice() -> UserRecord {
 
 fn claims(user: &UserRecord) -> SessionClaims {
     SessionClaims::begin(user.id, &user.keys[0].id, "thumbprint".to_owned(), began_at(), EIGHT_HOURS)
+}
+
+/// In the organisation of the tests.
+fn check<'a>(session: &SessionClaims, user: &'a UserRecord) -> Result<&'a EnrolledKey, Ended> {
+    super::check(session, user, &config().organization)
 }
 
 /// Signs whatever it is told, by the issuer's active key.
@@ -150,6 +158,15 @@ fn a_session_is_over_when_its_person_is_disabled_or_its_key_removed() {
     assert_eq!(check(&session, &UserRecord { disabled: true, ..user.clone() }).unwrap_err(), Ended::Disabled);
     assert_eq!(check(&session, &UserRecord { keys: vec![key("b3RoZXI")], ..user }).unwrap_err(), Ended::KeyRemoved);
     assert_eq!(check(&session, &person("bob")).unwrap_err(), Ended::UserGone);
+}
+
+#[test]
+fn a_session_is_over_when_the_organization_gives_up_the_domain_of_its_person() {
+    let user = alice();
+    let mut organization = config().organization;
+    assert!(super::check(&claims(&user), &user, &organization).is_ok());
+    organization.email_domains = vec!["example.org".parse().unwrap()];
+    assert_eq!(super::check(&claims(&user), &user, &organization).unwrap_err(), Ended::ForeignDomain);
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! What a change of the configuration or of a record ends while a ceremony or a session is under way.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use serde_json::json;
+use vouch_issuer_api::{
+    enroll::{AddKeyChallengeRequest, RegistrationChallenge},
+    paths,
+};
+
+use crate::{
+    clock::Clock as _,
+    config::Config,
+    testing::{
+        authenticator::SecurityKey,
+        client::Client,
+        issuer::{TestIssuer, config},
+    },
+};
+
+fn reconfigure(issuer: &TestIssuer, change: impl FnOnce(&mut Config)) {
+    let mut config = config();
+    change(&mut config);
+    issuer.issuer.configure(config);
+}
+
+fn give_up_the_domain(issuer: &TestIssuer) {
+    reconfigure(issuer, |config| config.organization.email_domains = vec!["example.org".parse().unwrap()]);
+}
+
+#[tokio::test]
+async fn a_person_of_a_domain_that_was_given_up_has_no_session_and_gets_none() {
+    let issuer = TestIssuer::new().await;
+    let mut key = SecurityKey::unattested();
+    let mut client = Client::signed_in(&issuer, "alice", &mut key).await;
+    give_up_the_domain(&issuer);
+    assert_eq!(client.get(paths::SESSION).await.error(), "session_ended");
+    assert_eq!(client.try_sign_in(&mut key).await.error(), "user_disabled");
+    assert_eq!(issuer.last_event().1.as_deref(), Some("user_disabled"));
+    reconfigure(&issuer, |_| {});
+    client.sign_in(&mut key).await;
+}
+
+#[tokio::test]
+async fn a_person_of_a_domain_that_was_given_up_redeems_no_invite() {
+    let issuer = TestIssuer::new().await;
+    let client = Client::new(&issuer);
+    let code = issuer.invite("alice").await;
+    let offer = client.offer(&code).await;
+    give_up_the_domain(&issuer);
+    assert_eq!(client.post(paths::ENROLL_CHALLENGE, &json!({"code": code})).await.error(), "user_disabled");
+    let refused = client.register(paths::ENROLL, &offer, &mut SecurityKey::unattested()).await;
+    assert_eq!(refused.error(), "user_disabled");
+    assert!(issuer.user("alice").await.keys.is_empty());
+}
+
+#[tokio::test]
+async fn invites_that_were_handed_out_work_no_more_when_invites_are_switched_off() {
+    let issuer = TestIssuer::new().await;
+    let client = Client::new(&issuer);
+    let code = issuer.invite("alice").await;
+    let offer = client.offer(&code).await;
+    reconfigure(&issuer, |config| config.enrollment.invites = false);
+    assert_eq!(client.post(paths::ENROLL_CHALLENGE, &json!({"code": code})).await.error(), "invite_expired");
+    let refused = client.register(paths::ENROLL, &offer, &mut SecurityKey::unattested()).await;
+    assert_eq!(refused.error(), "invite_expired");
+    assert!(issuer.user("alice").await.keys.is_empty());
+}
+
+#[tokio::test]
+async fn a_logout_everywhere_ends_the_registration_of_a_further_key_even_for_a_new_session() {
+    let issuer = TestIssuer::new().await;
+    let mut key = SecurityKey::unattested();
+    let mut client = Client::signed_in(&issuer, "alice", &mut key).await;
+    let challenge = client.challenge().await;
+    let assertion = key.assert(&challenge.options);
+    let request = AddKeyChallengeRequest { state: challenge.state, assertion };
+    let offer: RegistrationChallenge = client.post(paths::KEYS_CHALLENGE, &request).await.read();
+    let now = issuer.clock.now();
+    issuer.change("alice", |user| user.end_sessions(now)).await;
+    client.sign_in(&mut key).await;
+    let refused = client.register(paths::KEYS, &offer, &mut SecurityKey::unattested()).await;
+    assert_eq!(refused.error(), "invalid_grant");
+    assert_eq!(issuer.user("alice").await.keys.len(), 1);
+}
