@@ -4,7 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{admin::declared::apply_declared, config, state::SharedIssuer, store::StoreError};
+use crate::{
+    admin::declared::{apply_declared, no_longer_declared},
+    config,
+    state::SharedIssuer,
+    store::StoreError,
+};
 
 /// Why a changed manifest was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +43,16 @@ pub async fn reload(issuer: &SharedIssuer, manifest: &Path) {
 
 async fn take(issuer: &SharedIssuer, manifest: PathBuf) -> Result<(), ReloadError> {
     let config = tokio::task::spawn_blocking(move || config::load(&manifest)).await??;
-    let old = issuer.config.load().url.to_string();
-    if config.url.to_string() != old {
-        return Err(ReloadError::Url { old, new: config.url.to_string() });
+    let before = issuer.config.load_full();
+    if config.url != before.url {
+        return Err(ReloadError::Url { old: before.url.to_string(), new: config.url.to_string() });
     }
     apply_declared(&*issuer.store, &issuer.audit, &config.users, issuer.clock.now()).await?;
+    for email in no_longer_declared(&before.users, &config.users) {
+        tracing::warn!(
+            "{email} is not declared any more, which takes nothing away: end the access with `vouch-issuer disable {email}`"
+        );
+    }
     issuer.configure(config);
     Ok(())
 }

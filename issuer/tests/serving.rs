@@ -252,6 +252,11 @@ async fn a_reload_puts_new_settings_and_declared_people_in_force() {
         (bob["disabled"] == true && bob["groups"] == serde_json::json!([])).then_some(())
     });
     assert!(issuer.audit().contains("\"action\":\"disabled\""));
+
+    sandbox.write(MANIFEST);
+    issuer.signal(Signal::HUP);
+    issuer.logs("end the access with `vouch-issuer disable bob@example.com`");
+    assert_eq!(sandbox.json(&["users", "show", "bob@example.com"])["disabled"], true);
 }
 
 /// A request whose body is still on its way.

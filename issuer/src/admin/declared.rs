@@ -40,6 +40,13 @@ pub async fn apply_declared(
     Ok(())
 }
 
+/// Whom a manifest declared and does not declare any more. Nothing changes for them.
+#[must_use]
+pub fn no_longer_declared<'a>(before: &'a [DeclaredUser], now: &[DeclaredUser]) -> Vec<&'a EmailAddress> {
+    let declared = |email: &EmailAddress| now.iter().any(|user| user.email == *email);
+    before.iter().map(|user| &user.email).filter(|email| !declared(email)).collect()
+}
+
 async fn apply(store: &dyn Store, audit: &Audit, declared: &DeclaredUser, now: Timestamp) -> Result<(), StoreError> {
     let Some(stored) = store.user_by_email(&declared.email).await? else {
         let user = as_declared(new_user(declared.email.clone(), now), declared, now);
