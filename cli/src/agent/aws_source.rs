@@ -1,17 +1,12 @@
 //! From a session to AWS credentials: an assertion of the issuer for one role, then the chain of roles it names.
 //!
-//! The issuer is asked every time, because only it knows groups and who is disabled; the session of a hub is shared by
-//! all roles behind it.
+//! The issuer is asked every time, because only it knows groups and who is disabled. A session of a hub serves one chain
+//! and is forgotten: the issuer tags it with the role it is meant for, and no other role has to accept it.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use jiff::SignedDuration;
-use tokio::{sync::Mutex as AsyncMutex, time::timeout};
+use tokio::time::timeout;
 use vouch_iam::arn::RoleArn;
 use vouch_issuer_api::aws::{AwsTokenRequest, AwsTokenResponse};
 use zeroize::Zeroizing;
@@ -24,10 +19,7 @@ use super::{
     sts::{Assume, RoleSession, Sts, StsError},
     sts_refusal::{self, Hop, chained_too_long, short},
 };
-use crate::{
-    clock::SharedClock,
-    error::{Category, Failure},
-};
+use crate::error::{Category, Failure};
 
 /// What AWS gives when nothing is asked for, and the most it gives to a role reached through another.
 const HOUR_SECONDS: u32 = 3600;
@@ -35,8 +27,8 @@ const HOUR_SECONDS: u32 = 3600;
 /// Ends before the client gives up, so that the person learns why.
 const LONGEST: Duration = Duration::from_secs(50);
 
-/// A hub session with less than this left is not begun with.
-const HUB_RESERVE: SignedDuration = SignedDuration::from_secs(60);
+/// How long the session of a hub lives: the shortest AWS grants, for it is used at once and once.
+const HUB_SECONDS: u32 = 900;
 
 /// Where assertions come from.
 pub trait Tokens: Send + Sync + 'static {
@@ -50,47 +42,31 @@ pub trait Tokens: Send + Sync + 'static {
     fn person(&self) -> String;
 }
 
-type HubCell = Arc<AsyncMutex<Option<RoleSession>>>;
-
 /// The source of one session.
+#[derive(Clone)]
 pub struct AwsSource {
     tokens: Arc<dyn Tokens>,
     sts: Arc<dyn Sts>,
-    clock: SharedClock,
-    hubs: Arc<Mutex<HashMap<RoleArn, HubCell>>>,
 }
 
 impl AwsSource {
-    /// A source with no hub session yet.
+    /// A source of credentials for the person the tokens are about.
     #[must_use]
-    pub fn new(tokens: Arc<dyn Tokens>, sts: Arc<dyn Sts>, clock: SharedClock) -> Self {
-        Self { tokens, sts, clock, hubs: Arc::default() }
+    pub fn new(tokens: Arc<dyn Tokens>, sts: Arc<dyn Sts>) -> Self {
+        Self { tokens, sts }
     }
 }
 
 impl CredentialSource for AwsSource {
     fn obtain(&self, request: AwsCredentialsRequest) -> BoxFuture<'static, Result<Obtained, Failure>> {
-        let walk = Walk {
-            tokens: Arc::clone(&self.tokens),
-            sts: Arc::clone(&self.sts),
-            clock: Arc::clone(&self.clock),
-            hubs: Arc::clone(&self.hubs),
-        };
+        let source = self.clone();
         Box::pin(async move {
-            match timeout(LONGEST, walk.run(request)).await {
+            match timeout(LONGEST, source.walk(request)).await {
                 Ok(done) => done,
                 Err(_) => Err(Failure::new(Category::Network, "the issuer and AWS took too long").hint("Try again")),
             }
         })
     }
-}
-
-/// One way through the chain.
-struct Walk {
-    tokens: Arc<dyn Tokens>,
-    sts: Arc<dyn Sts>,
-    clock: SharedClock,
-    hubs: Arc<Mutex<HashMap<RoleArn, HubCell>>>,
 }
 
 /// What the issuer granted, checked against what was asked.
@@ -135,23 +111,24 @@ impl Route {
         Assume { role: role.clone(), session_name: self.session_name.clone(), duration, region: self.region.clone() }
     }
 
-    /// Through a hub, the hub itself is taken for the usual hour, so that others can share it.
     const fn first_duration(&self) -> u32 {
-        if self.rest.is_empty() { self.duration } else { HOUR_SECONDS }
+        if self.rest.is_empty() { self.duration } else { HUB_SECONDS }
     }
 }
 
-impl Walk {
-    async fn run(self, request: AwsCredentialsRequest) -> Result<Obtained, Failure> {
+impl AwsSource {
+    async fn walk(&self, request: AwsCredentialsRequest) -> Result<Obtained, Failure> {
         let asked = AwsTokenRequest { role: request.role.clone(), via: request.via.clone() };
         let granted = with_retries(IssuerError::is_transient, || self.tokens.aws_token(asked.clone()))
             .await
             .map_err(IssuerError::into_failure)?;
         let route = Route::check(&request, granted)?;
-        let session = match route.rest.as_slice() {
-            [] => self.first_step(&route).await?,
-            rest => self.through_hub(&route, rest).await?,
-        };
+        let mut session = self.first_step(&route).await?;
+        let mut from = &route.first;
+        for to in &route.rest {
+            session = self.further_step(&route, from, to, session).await?;
+            from = to;
+        }
         let chain: Vec<_> = std::iter::once(route.first).chain(route.rest).collect();
         tracing::info!(role = %request.role, hops = chain.len(), until = %session.expires_at, "credentials");
         Ok(Obtained { credentials: credentials(session), chain })
@@ -164,54 +141,17 @@ impl Walk {
             .map_err(|error| self.explain(route, None, &route.first, &error))
     }
 
-    async fn through_hub(&self, route: &Route, rest: &[RoleArn]) -> Result<RoleSession, Failure> {
-        let hub = self.hub(&route.first);
-        let (held, fresh) = self.hub_session(&hub, route).await?;
-        match self.further_steps(route, rest, held).await {
-            Err((_, error)) if !fresh && sts_refusal::is_stale_hub(&error) => {
-                *hub.lock().await = None;
-                let (held, _) = self.hub_session(&hub, route).await?;
-                self.further_steps(route, rest, held).await
-            }
-            done => done,
-        }
-        .map_err(|(step, error)| {
-            let from = step.checked_sub(1).and_then(|before| rest.get(before)).unwrap_or(&route.first);
-            self.explain(route, Some(from), rest.get(step).unwrap_or(&route.first), &error)
-        })
-    }
-
-    /// The session of the hub and whether it is new. Those who come meanwhile wait and find it.
-    async fn hub_session(&self, hub: &HubCell, route: &Route) -> Result<(RoleSession, bool), Failure> {
-        let mut held = hub.lock().await;
-        let now = self.clock.now();
-        if let Some(session) = held.as_ref().filter(|session| now.duration_until(session.expires_at) > HUB_RESERVE) {
-            return Ok((session.clone(), false));
-        }
-        let session = self.first_step(route).await?;
-        *held = Some(session.clone());
-        Ok((session, true))
-    }
-
-    /// Assumes `rest` one after the other; an error comes with the index of its role.
-    async fn further_steps(
+    async fn further_step(
         &self,
         route: &Route,
-        rest: &[RoleArn],
-        mut session: RoleSession,
-    ) -> Result<RoleSession, (usize, StsError)> {
-        for (step, role) in rest.iter().enumerate() {
-            let assume = route.assume(role, route.duration);
-            session = with_retries(sts_refusal::is_transient, || self.sts.with_role(assume.clone(), session.clone()))
-                .await
-                .map_err(|error| (step, error))?;
-        }
-        Ok(session)
-    }
-
-    fn hub(&self, role: &RoleArn) -> HubCell {
-        let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(hubs.entry(role.clone()).or_default())
+        from: &RoleArn,
+        to: &RoleArn,
+        session: RoleSession,
+    ) -> Result<RoleSession, Failure> {
+        let assume = route.assume(to, route.duration);
+        with_retries(sts_refusal::is_transient, || self.sts.with_role(assume.clone(), session.clone()))
+            .await
+            .map_err(|error| self.explain(route, Some(from), to, &error))
     }
 
     fn explain(&self, route: &Route, from: Option<&RoleArn>, to: &RoleArn, error: &StsError) -> Failure {

@@ -153,7 +153,7 @@ impl Agent {
         let grant = Grant::new(Arc::clone(&client), bound, &info);
         let clock: SharedClock = Arc::new(ClockOf(Arc::clone(&client)));
         let sts = AwsSts::new(self.http()?, self.settings.sts_endpoint.clone(), Arc::clone(&clock));
-        let source = AwsSource::new(Arc::new(GrantTokens(Arc::clone(&grant))), Arc::new(sts), Arc::clone(&clock));
+        let source = AwsSource::new(Arc::new(GrantTokens(Arc::clone(&grant))), Arc::new(sts));
         let credentials = CredentialCache::new(Arc::new(source), clock);
         let session = Arc::new(Session { info: info.clone(), grant, credentials });
         self.keeper.begin(Arc::clone(&session));

@@ -49,12 +49,6 @@ pub fn is_transient(error: &StsError) -> bool {
     }
 }
 
-/// Whether the session that asked is no longer good, so that a fresh one may succeed.
-#[must_use]
-pub fn is_stale_hub(error: &StsError) -> bool {
-    matches!(error, StsError::Refused { code, .. } if matches!(code.as_str(), "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId"))
-}
-
 impl Hop<'_> {
     /// The failure to show.
     #[must_use]
