@@ -17,6 +17,10 @@ use crate::{
     wait::{PATIENCE, until},
 };
 
+/// Its configuration and its data, in its folder.
+const CONFIG: &str = "issuer.yaml";
+const DATA: &str = "data";
+
 /// An issuer's configuration and data, and its process when it runs.
 #[derive(Debug)]
 pub struct Issuer {
@@ -75,13 +79,13 @@ impl Issuer {
     /// `issuer.yaml`.
     #[must_use]
     pub fn config(&self) -> PathBuf {
-        self.folder.join("issuer.yaml")
+        self.folder.join(CONFIG)
     }
 
     /// Where it keeps keys and people.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        self.folder.join(DATA)
     }
 
     /// Starts it and waits until it is ready.
@@ -216,6 +220,6 @@ impl Issuer {
     }
 
     fn say_where(&self, command: &mut Command) {
-        command.arg("-f").arg(self.config()).arg("--data-dir").arg(self.data());
+        command.current_dir(&self.folder).args(["-f", CONFIG, "--data-dir", DATA]);
     }
 }
