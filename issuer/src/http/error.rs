@@ -72,7 +72,8 @@ impl From<StoreError> for ApiError {
             StoreError::Missing => Self::new(ErrorCode::NotFound, "There is no such person any more."),
             other => {
                 tracing::error!(error = &other as &dyn std::error::Error, "store");
-                Self::new(ErrorCode::Unavailable, "The issuer cannot reach its records now.").hint("Try again in a minute.")
+                Self::new(ErrorCode::Unavailable, "The issuer cannot reach its records now.")
+                    .hint("Try again in a minute.")
             }
         }
     }

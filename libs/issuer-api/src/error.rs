@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn the_wire_name_of_a_code_is_its_text() {
-        for code in [ErrorCode::InvalidGrant, ErrorCode::UseDpopNonce, ErrorCode::RoleNotAllowed, ErrorCode::KeyAlreadyEnrolled] {
+        for code in
+            [ErrorCode::InvalidGrant, ErrorCode::UseDpopNonce, ErrorCode::RoleNotAllowed, ErrorCode::KeyAlreadyEnrolled]
+        {
             let json = serde_json::to_value(code).ok();
             assert_eq!(json, Some(serde_json::Value::from(code.as_str())));
         }

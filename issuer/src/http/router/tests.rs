@@ -7,13 +7,17 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use vouch_iam::arn::Partition;
+use vouch_issuer_api::oauth::FIDO2_GRANT;
 
 use super::*;
 use crate::{
     clock::Clock as _,
     config::federation::{Allow, DirectRole, Federation},
-    identity::session::SessionClaims,
-    testing::{authenticator::SecurityKey, client::Client, dpop::ProofKey, issuer::TestIssuer},
+    identity::{
+        dpop::{NONCE_LIFETIME, fresh_nonce},
+        session::SessionClaims,
+    },
+    testing::{authenticator::{ISSUER, SecurityKey}, client::Client, dpop::ProofKey, issuer::TestIssuer},
 };
 
 /// Every public route with what it asks of its caller. A route without a row here fails the tests.
@@ -34,6 +38,17 @@ const EXPECTED: [(Method, &str, Access); 16] = [
     (Method::GET, "/v1/session/watch", Access::Session),
     (Method::POST, "/v1/aws/token", Access::Session),
     (Method::GET, "/v1/aws/roles", Access::Session),
+];
+
+/// What routes that need no session answer to whoever has none: status and code, and what is asked.
+const WITHOUT_A_SESSION: [(&str, &str, (u16, &str)); 6] = [
+    (paths::DISCOVERY, "", (200, "")),
+    (paths::JWKS, "", (200, "")),
+    (paths::FIDO2_CHALLENGE, "", (200, "")),
+    // Its proof is right; a session needs a form with an assertion.
+    (paths::TOKEN, "{}", (400, "invalid_request")),
+    (paths::ENROLL_CHALLENGE, r#"{"code": "0000-0000-0000"}"#, (400, "invalid_invite")),
+    (paths::ENROLL, "{}", (400, "invalid_request")),
 ];
 
 struct Answer {
@@ -128,13 +143,19 @@ async fn every_route_that_needs_a_session_refuses_whoever_has_none() {
     let before = issuer.stored("alice").await.version;
     for (method, path, access) in EXPECTED {
         for (who, client, code) in &callers {
-            let answer = call(client, &method, &filled(path), &json!({})).await;
-            let unauthorized = answer.status == StatusCode::UNAUTHORIZED;
-            assert_eq!(unauthorized, access == Access::Session, "{method} {path} with {who}: {}", answer.body);
-            if unauthorized {
-                assert_eq!(answer.refusal(), (401, *code), "{method} {path} with {who}");
-                assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
-                assert!(answer.headers.contains_key("dpop-nonce"));
+            let row = WITHOUT_A_SESSION.iter().find(|(open, ..)| *open == path);
+            assert_eq!(row.is_none(), access == Access::Session, "{method} {path}");
+            let (body, refusal) = row.map_or(("{}", (401, *code)), |(_, body, answer)| (*body, *answer));
+            let headers = client.headers(&method, &filled(path));
+            let answer = send(client.issuer, &method, &filled(path), headers, body).await;
+            assert_eq!(answer.refusal(), refusal, "{method} {path} with {who}: {}", answer.body);
+            assert_eq!(answer.headers.contains_key(header::WWW_AUTHENTICATE), access == Access::Session);
+            assert_eq!(
+                answer.headers.contains_key("dpop-nonce"),
+                matches!(access, Access::Session | Access::Proof),
+                "{method} {path}"
+            );
+            if !answer.status.is_success() {
                 assert_eq!(answer.headers["x-request-id"], answer.body["request_id"].as_str().unwrap());
             }
         }
@@ -163,9 +184,63 @@ async fn every_route_that_needs_a_proof_refuses_a_wrong_one() {
             assert_eq!(answer.refusal(), (status, code), "{method} {path} {}", client.proof_changes);
         }
         client.proof_changes = json!({});
-        let without = send(&issuer, &method, &path, HeaderMap::new(), "{}").await;
-        assert_eq!(without.status, status, "{method} {path} without a proof");
+        let mut headers = client.headers(&method, &path);
+        headers.remove("dpop");
+        let without = send(&issuer, &method, &path, headers, "{}").await;
+        assert_eq!(without.refusal(), (status, "invalid_dpop_proof"), "{method} {path} without a proof");
     }
+}
+
+/// Asks for a session with a good assertion and these proofs.
+async fn sign_in_with(client: &Client<'_>, key: &mut SecurityKey, proofs: &[&str]) -> Answer {
+    let challenge = client.challenge().await;
+    let assertion = serde_json::to_string(&key.assert(&challenge.options)).unwrap();
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", FIDO2_GRANT);
+    form.append_pair("state", &challenge.state).append_pair("assertion", &assertion);
+    let mut request = Request::post(paths::TOKEN).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    for proof in proofs {
+        request = request.header("dpop", *proof);
+    }
+    let answer = client.issuer.call(request.body(Body::from(form.finish())).unwrap()).await;
+    Answer { status: answer.status, headers: answer.headers, body: answer.body }
+}
+
+#[tokio::test]
+async fn no_session_begins_without_a_right_proof_however_good_the_assertion() {
+    let issuer = TestIssuer::new().await;
+    let mut key = SecurityKey::unattested();
+    let mut client = Client::new(&issuer);
+    client.enroll("alice", &mut key).await;
+    let old_nonce = fresh_nonce(&issuer.issuer.secrets, issuer.clock.now());
+    issuer.clock.advance(Duration::try_from(NONCE_LIFETIME).unwrap());
+
+    let used = client.proof(&Method::POST, paths::TOKEN);
+    assert_eq!(sign_in_with(&client, &mut key, &[&used]).await.status, StatusCode::OK);
+    let mut wrong = |changes| {
+        client.proof_changes = changes;
+        client.proof(&Method::POST, paths::TOKEN)
+    };
+    let method = wrong(json!({"htm": "GET"}));
+    let url = wrong(json!({"htu": format!("{ISSUER}{}", paths::AWS_TOKEN)}));
+    let without_nonce = wrong(json!({"nonce": null}));
+    let expired = wrong(json!({"nonce": old_nonce}));
+    let (one, another) = (wrong(json!({})), wrong(json!({})));
+    for (proofs, code) in [
+        (vec![], "invalid_dpop_proof"),
+        (vec![one.as_str(), another.as_str()], "invalid_dpop_proof"),
+        (vec![method.as_str()], "invalid_dpop_proof"),
+        (vec![url.as_str()], "invalid_dpop_proof"),
+        (vec![without_nonce.as_str()], "use_dpop_nonce"),
+        (vec![expired.as_str()], "use_dpop_nonce"),
+        (vec![used.as_str()], "invalid_dpop_proof"),
+    ] {
+        let answer = sign_in_with(&client, &mut key, &proofs).await;
+        assert_eq!(answer.refusal(), (400, code), "{proofs:?}: {}", answer.body);
+        assert!(!answer.headers.contains_key(header::WWW_AUTHENTICATE));
+        assert!(answer.headers.contains_key("dpop-nonce"));
+    }
+    assert_eq!(sign_in_with(&client, &mut key, &[&one]).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
