@@ -80,6 +80,10 @@ impl Place {
     /// When it does not start.
     pub fn serve(&self, tls: Option<&Certificate>) -> Result<Running<'_>, BenchError> {
         let ready = self.0.path().join("ready.json");
+        if ready.exists() {
+            // Of an earlier start.
+            std::fs::remove_file(&ready).map_err(BenchError::failed("removing a file"))?;
+        }
         let file = |name: &str| File::create(self.0.path().join(name)).map_err(BenchError::failed("making a file"));
         let mut command = tied(program("vouch-issuer")?);
         command.args(["serve", "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]);
