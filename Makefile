@@ -58,6 +58,13 @@ bench: setup-build ## Compare with limits and peers, in release builds; prints r
 fuzz: setup-build ## Feed every parser of foreign bytes for a while. FUZZ_SECONDS=600 for longer.
 	e2e/fuzz/run $(FUZZ_SECONDS)
 
+.PHONY: generate
+generate: setup-build ## Write the custom resource definitions and the reference pages again. Tests say when they differ.
+	cargo run --package vouch-crds --example generate
+	cargo run --package vouch-issuer --bin vouch-issuer -- reference >docs/reference/issuer.md
+	cargo run --package vouch-cli --bin vouch -- reference cli >docs/reference/cli.md
+	cargo run --package vouch-cli --bin vouch -- reference environment >docs/reference/environment.md
+
 .PHONY: fmt
 fmt: ## Format the code.
 	cargo fmt --all
