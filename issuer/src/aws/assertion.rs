@@ -4,16 +4,16 @@
 //! (a list needs `azp`), there is no `azp` (it would replace `aud`) and no `amr`, and times are whole seconds (AWS
 //! refuses fractions). The `roles` claim pins it to one role, which AWS judges before the trust policy.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::config::SessionTagKeys;
 use jiff::Timestamp;
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::Serialize;
 use uuid::Uuid;
 use vouch_iam::{arn::RoleArn, identity::EmailAddress};
 use vouch_keyring::{SignError, Signer};
 
 use super::authorize::AuthorizedRole;
+use crate::config::SessionTagKeys;
 
 /// How far `iat` and `nbf` lie back, for verifiers whose clocks are behind.
 const BACK_DATED: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ pub struct AssertionPolicy<'a> {
     pub issuer: &'a str,
     /// From now to `exp`; at most 5 minutes.
     pub lifetime: Duration,
-    /// How the session tags are spelt.
+    /// How the session tags with e-mail and domain are spelt.
     pub tag_keys: SessionTagKeys,
 }
 
@@ -86,35 +86,34 @@ struct Claims<'a> {
 
 #[derive(Serialize)]
 struct Tags<'a> {
-    principal_tags: PrincipalTags<'a>,
-    /// Every key: a spoke's trust policy sees only what is transitive.
-    transitive_tag_keys: &'static [&'static str],
-}
-
-struct PrincipalTags<'a> {
-    keys: &'static [&'static str],
-    email: &'a str,
-    domain: &'a str,
-}
-
-impl Serialize for PrincipalTags<'_> {
     /// AWS takes a list of exactly one value for each key.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.keys.len()))?;
-        for key in self.keys {
-            let value = if key.to_ascii_lowercase().ends_with("email") { self.email } else { self.domain };
-            map.serialize_entry(key, &[value])?;
-        }
-        map.end()
-    }
+    principal_tags: BTreeMap<&'static str, [String; 1]>,
+    /// Every key: a spoke's trust policy sees only what is transitive.
+    transitive_tag_keys: &'a [&'static str],
 }
 
-const fn tag_keys(keys: SessionTagKeys) -> &'static [&'static str] {
-    match keys {
-        SessionTagKeys::Both => &["vouch:Email", "vouch:Domain", "email", "domain"],
-        SessionTagKeys::Prefixed => &["vouch:Email", "vouch:Domain"],
-        SessionTagKeys::Plain => &["email", "domain"],
+/// The session tag with the role that was asked for and granted, the last of the chain. Whoever holds the hub's
+/// credentials could assume every spoke whose trust policy knows only e-mails and domains; a trust policy that compares
+/// this tag with its own role admits only whom the issuer meant, groups included.
+const ROLE_TAG: &str = "vouch:Role";
+
+fn session_tags(role: &AuthorizedRole, keys: SessionTagKeys) -> Vec<(&'static str, String)> {
+    let email = || role.email().as_str().to_owned();
+    let domain = || role.email().domain().to_owned();
+    let prefixed = [("vouch:Email", email()), ("vouch:Domain", domain())];
+    let plain = [("email", email()), ("domain", domain())];
+    let mut tags = match keys {
+        SessionTagKeys::Both => [prefixed, plain].concat(),
+        SessionTagKeys::Prefixed => prefixed.to_vec(),
+        SessionTagKeys::Plain => plain.to_vec(),
+    };
+    let destination = role.role().to_string();
+    // A role may have a comma in its name and a tag value may not. Without the tag, a trust policy that asks for it
+    // refuses.
+    if !destination.contains(',') {
+        tags.push((ROLE_TAG, destination));
     }
+    tags
 }
 
 /// Signs an assertion about the person of an [`AuthorizedRole`], for the first role of its chain. Only the
@@ -134,7 +133,8 @@ pub fn mint(
     let lifetime = policy.lifetime.min(LONGEST_LIFE);
     let exp = now.as_second().saturating_add_unsigned(lifetime.as_secs());
     let jti = Uuid::new_v4();
-    let keys = tag_keys(policy.tag_keys);
+    let tags = session_tags(role, policy.tag_keys);
+    let transitive: Vec<_> = tags.iter().map(|(key, _)| *key).collect();
     let claims = Claims {
         iss: policy.issuer,
         sub: email,
@@ -152,8 +152,8 @@ pub fn mint(
         source_identity: email,
         roles: [role.first_hop()],
         tags: Tags {
-            principal_tags: PrincipalTags { keys, email: email.as_str(), domain: email.domain() },
-            transitive_tag_keys: keys,
+            principal_tags: tags.into_iter().map(|(key, value)| (key, [value])).collect(),
+            transitive_tag_keys: &transitive,
         },
     };
     let token = signer.sign_jwt(Some("JWT"), &claims)?;
@@ -240,8 +240,9 @@ mod tests {
                     "vouch:Domain": ["example.com"],
                     "email": ["alice@example.com"],
                     "domain": ["example.com"],
+                    "vouch:Role": [SPOKE],
                 },
-                "transitive_tag_keys": ["vouch:Email", "vouch:Domain", "email", "domain"],
+                "transitive_tag_keys": ["vouch:Email", "vouch:Domain", "email", "domain", "vouch:Role"],
             },
         });
         assert_eq!(claims, expected);
@@ -262,8 +263,9 @@ mod tests {
         {
             let (_, claims, _) = parts(60, keys);
             let tags = &claims["https://aws.amazon.com/tags"];
-            assert_eq!(tags["transitive_tag_keys"], json!(spelling));
-            let expected = json!({spelling[0]: ["alice@example.com"], spelling[1]: ["example.com"]});
+            assert_eq!(tags["transitive_tag_keys"], json!([spelling[0], spelling[1], "vouch:Role"]));
+            let expected =
+                json!({spelling[0]: ["alice@example.com"], spelling[1]: ["example.com"], "vouch:Role": [SPOKE]});
             assert_eq!(tags["principal_tags"], expected);
         }
     }
