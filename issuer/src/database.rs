@@ -172,10 +172,12 @@ impl Database {
         let (changes, _) = watch::channel(0);
         let (alive, ended) = mpsc::channel();
         let watcher = connect(path)?;
+        // Not asked by the thread, which may start late: a write right after opening must be noticed, too.
+        let seen = data_version(&watcher)?;
         let (thread_changes, thread_place) = (changes.clone(), place.clone());
         std::thread::Builder::new()
             .name("database-watch".to_owned())
-            .spawn(move || watch_others(&watcher, &thread_place, &thread_changes, &ended))
+            .spawn(move || watch_others(&watcher, seen, &thread_place, &thread_changes, &ended))
             .map_err(|source| DatabaseError::Io { path: path.to_owned(), source })?;
         let shared = Shared { place, connection: Mutex::new(connection), changes, _alive: alive };
         Ok(Self { shared: Arc::new(shared) })
@@ -386,16 +388,25 @@ fn migrate(connection: &mut Connection) -> Result<(), DatabaseError> {
 
 /// `data_version` of a connection differs when any other connection, in any process, has committed since it was last
 /// asked (SQLite documentation, `PRAGMA data_version`).
+fn data_version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0))
+}
+
+/// Tells of what other connections have written, until the handle is dropped.
 ///
 /// A file that lost its name is a change, too: what others remember of it must be asked for again, and is refused then.
-fn watch_others(connection: &Connection, place: &Place, changes: &watch::Sender<u64>, ended: &mpsc::Receiver<()>) {
-    let data_version = || connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
-    let mut seen = data_version().ok();
+fn watch_others(
+    connection: &Connection,
+    mut seen: i64,
+    place: &Place,
+    changes: &watch::Sender<u64>,
+    ended: &mpsc::Receiver<()>,
+) {
     let mut in_place = true;
     while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(POLL_INTERVAL) {
         let was_in_place = std::mem::replace(&mut in_place, place.check().is_ok());
-        let written = match data_version() {
-            Ok(version) => seen.replace(version) != Some(version),
+        let written = match data_version(connection) {
+            Ok(version) => std::mem::replace(&mut seen, version) != version,
             Err(error) => {
                 tracing::warn!(%error, "cannot look for changes of the database");
                 false
