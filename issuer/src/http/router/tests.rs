@@ -17,7 +17,12 @@ use crate::{
         dpop::{NONCE_LIFETIME, fresh_nonce},
         session::SessionClaims,
     },
-    testing::{authenticator::{ISSUER, SecurityKey}, client::Client, dpop::ProofKey, issuer::TestIssuer},
+    testing::{
+        authenticator::{ISSUER, SecurityKey},
+        client::Client,
+        dpop::ProofKey,
+        issuer::TestIssuer,
+    },
 };
 
 /// Every public route with what it asks of its caller. A route without a row here fails the tests.
@@ -47,7 +52,7 @@ const WITHOUT_A_SESSION: [(&str, &str, (u16, &str)); 6] = [
     (paths::FIDO2_CHALLENGE, "", (200, "")),
     // Its proof is right; a session needs a form with an assertion.
     (paths::TOKEN, "{}", (400, "invalid_request")),
-    (paths::ENROLL_CHALLENGE, r#"{"code": "0000-0000-0000"}"#, (400, "invalid_invite")),
+    (paths::ENROLL_CHALLENGE, r#"{"code": "0000-0000-0000"}"#, (404, "invite_unknown")),
     (paths::ENROLL, "{}", (400, "invalid_request")),
 ];
 
