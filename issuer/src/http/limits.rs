@@ -124,7 +124,7 @@ impl std::fmt::Debug for Limits {
 }
 
 /// One subscriber: an IPv4 address, or the /64 that a host picks its IPv6 addresses from.
-fn network(source: IpAddr) -> IpAddr {
+pub(super) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         v4 @ IpAddr::V4(_) => v4,

@@ -4,6 +4,7 @@ mod attempt;
 pub mod authenticate;
 pub mod aws;
 pub mod body;
+mod connections;
 pub mod context;
 pub mod discovery;
 pub mod enroll;

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     time::Duration,
 };
 
@@ -11,6 +11,7 @@ use axum_server::{Handle, tls_rustls::RustlsAcceptor};
 use tokio::task::JoinHandle;
 
 use super::{
+    connections::{ConnectionLimits, Connections, Gate, raise_descriptor_limit},
     private::private,
     router::public,
     tls::{Certificate, TlsError, TlsFiles},
@@ -19,8 +20,9 @@ use crate::state::SharedIssuer;
 
 /// Time for a client to send the head of its first request. Slow heads are the cheapest way to hold a connection.
 const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may be idle between requests. A new one costs twelve signatures, so clients that keep talking
-/// keep theirs; longer than any request of an agent is held open.
+/// How long a connection may be idle between requests, and how long the head of a later one may take. A new one costs
+/// twelve signatures, so clients that keep talking keep theirs; longer than any request of an agent is held open. When
+/// places are scarce, idle connections make room sooner.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
@@ -98,10 +100,13 @@ impl Server {
         };
         let public_socket = bind(options.listen)?;
         let private_socket = bind(options.private_listen)?;
+        let limits = ConnectionLimits::public(raise_descriptor_limit(), IDLE_TIMEOUT);
+        let gate = Gate::new(Connections::new(limits), is_proxy(&issuer));
         let router = public(SharedIssuer::clone(&issuer));
-        let public = Listener::start(public_socket, router, certificate.as_ref(), options.listen)?;
+        let public = Listener::start(public_socket, router, gate, certificate.as_ref(), options.listen)?;
+        let gate = Gate::new(Connections::new(ConnectionLimits::private(IDLE_TIMEOUT)), |_| false);
         let router = private(SharedIssuer::clone(&issuer));
-        let private = Listener::start(private_socket, router, None, options.private_listen)?;
+        let private = Listener::start(private_socket, router, gate, None, options.private_listen)?;
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow(SharedIssuer::clone(&issuer))));
         let (drain_delay, drain_timeout) = (options.drain_delay, options.drain_timeout);
         Ok(Self { issuer, public, private, certificate, drain_delay, drain_timeout })
@@ -132,6 +137,12 @@ impl Server {
     }
 }
 
+/// Whether an address is that of a trusted proxy, by the configuration in force.
+fn is_proxy(issuer: &SharedIssuer) -> impl Fn(IpAddr) -> bool + Send + Sync + 'static {
+    let issuer = SharedIssuer::clone(issuer);
+    move |address| issuer.config.load().trusted_proxies.iter().any(|network| network.contains(&address))
+}
+
 fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).map_err(|source| ServerError::Bind { address, source })
 }
@@ -140,6 +151,7 @@ impl Listener {
     fn start(
         socket: TcpListener,
         router: Router,
+        gate: Gate,
         certificate: Option<&Certificate>,
         wanted: SocketAddr,
     ) -> Result<Self, ServerError> {
@@ -156,9 +168,9 @@ impl Listener {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = match certificate {
             Some(certificate) => {
-                tokio::spawn(server.acceptor(RustlsAcceptor::new(certificate.serving())).serve(service))
+                tokio::spawn(server.acceptor(RustlsAcceptor::new(certificate.serving()).acceptor(gate)).serve(service))
             }
-            None => tokio::spawn(server.serve(service)),
+            None => tokio::spawn(server.acceptor(gate).serve(service)),
         };
         Ok(Self { address, handle, task })
     }

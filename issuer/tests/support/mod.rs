@@ -97,10 +97,24 @@ impl Sandbox {
 
     /// Serves, and waits until both listeners accept.
     pub fn start_with(&self, args: &[&str]) -> Running {
+        self.start_as(self.command(&[]), args)
+    }
+
+    /// Serves with this soft and this hard limit of open files.
+    pub fn start_with_descriptors(&self, soft: u32, hard: u32) -> Running {
+        let program = self.command(&[]);
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(program.get_program());
+        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.start_as(command, &[])
+    }
+
+    fn start_as(&self, mut command: Command, args: &[&str]) -> Running {
         let ready = self.path("ready.json");
         let _ = std::fs::remove_file(&ready);
         let log = self.path("log");
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]);
         command.args(args).arg("--ready-file").arg(&ready);
         command.stdout(File::create(self.path("audit")).unwrap()).stderr(File::create(&log).unwrap());
         let mut child = command.stdin(Stdio::null()).spawn().unwrap();
@@ -146,6 +160,14 @@ impl Running {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// The soft and the hard limit of open files in force.
+    pub fn descriptor_limits(&self) -> (String, String) {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let mut words = line.split_whitespace().map(str::to_owned);
+        (words.next().unwrap(), words.next().unwrap())
     }
 
     /// Waits for the end; whether it was a good one.
