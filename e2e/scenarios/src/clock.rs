@@ -63,7 +63,21 @@ impl Default for Clock {
 /// # Panics
 /// When libfaketime is not installed.
 pub fn shift(command: &mut Command, offset: &str) {
-    command.env("LD_PRELOAD", library()).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    command.envs(self::offset(offset));
+}
+
+/// What lets a program live at an offset from now.
+///
+/// # Panics
+/// When libfaketime is not installed.
+#[must_use]
+pub fn offset(offset: &str) -> Vec<(String, String)> {
+    let live = [
+        ("LD_PRELOAD", library().display().to_string()),
+        ("FAKETIME", offset.to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ];
+    live.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 fn library() -> PathBuf {

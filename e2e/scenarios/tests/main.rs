@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod a_cache_hit_opens_no_network_socket;
+mod a_copied_key_is_noticed;
 mod a_direct_role_works_with_every_real_client;
 mod a_disabled_person_is_out_within_a_second;
 mod a_hub_named_by_hand_works_where_no_federation_governs;
 mod a_key_whose_maker_is_unknown_is_not_enrolled;
 mod a_lost_or_damaged_store_never_gets_new_keys;
+mod a_machine_with_a_wrong_clock_works_or_says_so;
 mod a_person_without_a_session_is_told_to_sign_in;
 mod a_revoked_signing_key_ends_what_it_signed;
 mod a_role_that_is_not_allowed_is_refused_before_aws_is_asked;

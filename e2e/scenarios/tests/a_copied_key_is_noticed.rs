@@ -1,0 +1,26 @@
+//! A signature counter that goes back means that two keys share one secret.
+
+use std::fs;
+
+use vouch_scenarios::{World, developer::unlock};
+
+#[test]
+fn a_copied_key_is_noticed() {
+    let world = World::start();
+    let (alice, mut key) = world.signed_in("alice");
+    let copy = fs::read(key.flash()).unwrap();
+    for _ in 0..2 {
+        alice.login_again();
+    }
+
+    key.pull_out();
+    fs::write(key.flash(), copy).unwrap();
+    key.insert();
+    let mut login = alice.vouch_at_terminal(&["login", "--force"]);
+    unlock(&mut login);
+    let refused = login.finish();
+    assert_eq!(refused.status.code(), Some(5), "{refused}");
+    assert!(refused.text.contains("counter") || refused.text.contains("copied"), "{refused}");
+    let audit = world.issuer.audit();
+    assert!(audit.iter().any(|line| line.to_string().contains("counter")), "{audit:#?}");
+}
