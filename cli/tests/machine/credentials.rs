@@ -27,7 +27,7 @@ fn a_direct_role_is_one_call_and_the_answer_is_the_protocols() {
 fn a_spoke_is_reached_through_its_hub() {
     let (world, home) = signed_in();
     assert_eq!(home.credentials(DEV)["AccessKeyId"], "ASIA2");
-    let expected = [format!("AssumeRoleWithWebIdentity {HUB} 3600"), format!("AssumeRole {DEV} 3600")];
+    let expected = [format!("AssumeRoleWithWebIdentity {HUB} 900"), format!("AssumeRole {DEV} 3600")];
     assert_eq!(world.with(|facts| facts.sts.clone()), expected);
 }
 
