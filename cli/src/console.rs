@@ -26,6 +26,15 @@ pub fn note(text: &str) {
     let _unheard = stderr.write_all(text.as_bytes()).and_then(|()| stderr.write_all(b"\n"));
 }
 
+/// Text from elsewhere (the issuer, AWS, a key) as it may stand in a line on a terminal: without what could steer the
+/// terminal, begin another line, or show the text in another order than it is written in.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let disguises =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars().filter(|c| !disguises(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// Prints `value` as indented JSON to stdout.
 ///
 /// # Errors
@@ -34,4 +43,16 @@ pub fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::new(Category::General, format!("cannot render the answer as JSON: {error}")))?;
     print(&json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_elsewhere_cannot_steer_the_terminal() {
+        assert_eq!(plain("\u{1b}]0;owned\u{7}Example\r\nPaste your key:"), " ]0;owned Example  Paste your key:");
+        assert_eq!(plain("abc\u{202e}def\u{200b}"), "abcdef");
+        assert_eq!(plain("Ünïcode GmbH 会社"), "Ünïcode GmbH 会社");
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::console::plain;
+
 /// What kind of failure; decides the exit code. A closed set, never inferred from text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,21 +89,22 @@ impl Failure {
         Self::new(Category::NotLoggedIn, message).hint("Run: vouch login")
     }
 
-    /// The text for stderr: one line, because other tools pass it on as one; details only when `verbose`.
+    /// The text for stderr: one line, because other tools pass it on as one; details only when `verbose`. Parts of it may
+    /// be words of a server.
     #[must_use]
     pub fn render(&self, verbose: bool) -> String {
-        let mut text = format!("vouch: {}", self.message);
+        let mut text = format!("vouch: {}", plain(&self.message));
         if let Some(hint) = &self.hint {
             if !text.ends_with(['.', '!', '?']) {
                 text.push('.');
             }
             text.push(' ');
-            text.push_str(hint);
+            text.push_str(&plain(hint));
         }
         if verbose {
             for detail in &self.details {
                 text.push_str("\n  ");
-                text.push_str(detail);
+                text.push_str(&plain(detail));
             }
         }
         text
@@ -118,6 +121,14 @@ mod tests {
         let line = "vouch: you are not signed in (your session ended 12 minutes ago). Run: vouch login";
         assert_eq!(failure.render(false), line);
         assert_eq!(failure.render(true), format!("{line}\n  request abc"));
+    }
+
+    #[test]
+    fn words_of_a_server_cannot_steer_the_terminal() {
+        let failure =
+            Failure::new(Category::Denied, "no\u{1b}[2J\r\nvouch: all is well").hint("run\u{7}").detail("\u{1b}c");
+        let rendered = failure.render(true);
+        assert_eq!(rendered, "vouch: no [2J  vouch: all is well. run \n   c");
     }
 
     #[test]

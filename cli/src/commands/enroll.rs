@@ -13,7 +13,7 @@ use crate::{
     args::EnrollArgs,
     ceremony::{Ceremony, NewKey},
     config::Config,
-    console,
+    console::{self, plain},
     error::{Category, Failure},
     issuer_url::IssuerUrl,
 };
@@ -58,9 +58,9 @@ pub(super) fn enroll(
     let challenge = agent.enroll_challenge(issuer, code)?;
     console::note(&format!(
         "Enrolling {} at {} ({}).",
-        console_text(&challenge.email),
+        plain(&challenge.email),
         issuer.authority(),
-        console_text(&challenge.organization)
+        plain(&challenge.organization)
     ));
     let mut ceremony = desk.ceremony();
     let new = ceremony.register(issuer, &challenge)?;
@@ -97,15 +97,10 @@ pub(super) fn settle(
 }
 
 fn congratulation(challenge: &RegistrationChallenge, key: &KeyInfo) -> String {
-    let name = console_text(&key.name);
+    let name = plain(&key.name);
     if challenge.first_key {
         format!("Enrolled \"{name}\" as your first key. Sign in: vouch login. Add a spare soon: vouch keys add")
     } else {
         format!("Enrolled \"{name}\".")
     }
-}
-
-/// Text of a server, without what could steer a terminal.
-pub(super) fn console_text(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }

@@ -6,14 +6,14 @@ use vouch_issuer_api::enroll::{KeyInfo, KeyList};
 use super::{
     desk::Desk,
     dialogue::{self, Agent, Dialogue},
-    enroll::{console_text, settle},
+    enroll::settle,
     login,
 };
 use crate::{
     agent::client::Client,
     args::KeysCommand,
     config::Config,
-    console,
+    console::{self, plain},
     error::{Category, Failure},
     prompt::Notice,
     table, wording,
@@ -43,7 +43,7 @@ pub fn run(command: &KeysCommand) -> Result<(), Failure> {
             let config = Config::require()?;
             require_session(&mut agent, &config)?;
             let key = add(&mut agent, &Desk::open()?, &config, name)?;
-            console::note(&format!("Enrolled \"{}\". Any of your keys signs you in.", console_text(&key.name)));
+            console::note(&format!("Enrolled \"{}\". Any of your keys signs you in.", plain(&key.name)));
             Ok(())
         }
         KeysCommand::Rename { id, name } => {
@@ -52,7 +52,7 @@ pub fn run(command: &KeysCommand) -> Result<(), Failure> {
             let keys = agent.keys()?;
             let key = find(&keys, id)?;
             agent.rename_key(&key.id, &name)?;
-            console::note(&format!("Renamed \"{}\" to \"{name}\".", console_text(&key.name)));
+            console::note(&format!("Renamed \"{}\" to \"{name}\".", plain(&key.name)));
             Ok(())
         }
         KeysCommand::Remove { id, allow_last } => {
@@ -101,11 +101,11 @@ pub(super) fn find<'a>(keys: &'a [KeyInfo], wanted: &str) -> Result<&'a KeyInfo,
     };
     match matches.as_slice() {
         [key] => Ok(key),
-        [] => Err(Failure::new(Category::Usage, format!("you have no key `{}`", console_text(wanted)))
+        [] => Err(Failure::new(Category::Usage, format!("you have no key `{}`", plain(wanted)))
             .hint("The ids are in: vouch keys list")),
         several => {
             let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
-            Err(Failure::new(Category::Usage, format!("`{}` may be {}", console_text(wanted), ids.join(" or ")))
+            Err(Failure::new(Category::Usage, format!("`{}` may be {}", plain(wanted), ids.join(" or ")))
                 .hint("Give more of the id."))
         }
     }
@@ -125,7 +125,7 @@ pub(super) fn valid_name(name: &str) -> Result<String, Failure> {
 }
 
 fn farewell(key: &KeyInfo) -> String {
-    let name = console_text(&key.name);
+    let name = plain(&key.name);
     let session = if key.current { " The session it began has ended." } else { "" };
     format!("Removed \"{name}\".{session} What is left of it on the key itself is worth nothing.")
 }
@@ -136,7 +136,7 @@ pub(super) fn rendered(keys: &[KeyInfo], now: Timestamp, zone: &TimeZone) -> Str
         let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| wording::ago(now, at));
         let current = if key.current { " (this session)" } else { "" };
         let enrolled = wording::moment(key.created_at, now, zone);
-        [key.id.clone(), console_text(&key.name), enrolled, format!("{used}{current}")]
+        [key.id.clone(), plain(&key.name), enrolled, format!("{used}{current}")]
     });
     table::aligned(std::iter::once(header).chain(rows))
 }

@@ -7,14 +7,13 @@ use vouch_issuer_api::session::SessionInfo;
 use super::{
     desk::Desk,
     dialogue::{Agent, Dialogue},
-    enroll::console_text,
 };
 use crate::{
     agent::client::Client,
     args::LoginArgs,
     ceremony::{Ceremony, Remembered, Signed},
     config::Config,
-    console,
+    console::{self, plain},
     error::Failure,
     wording,
 };
@@ -82,7 +81,7 @@ pub(super) fn welcome(session: &SessionInfo, now: Timestamp, zone: &TimeZone) ->
     let seconds = session.expires_at.as_second() - session.signed_in_at.as_second();
     format!(
         "Signed in as {} until {} ({}).",
-        console_text(&session.email),
+        plain(&session.email),
         wording::moment(session.expires_at, now, zone),
         wording::duration(seconds)
     )
@@ -91,7 +90,7 @@ pub(super) fn welcome(session: &SessionInfo, now: Timestamp, zone: &TimeZone) ->
 pub(super) fn already(session: &SessionInfo, now: Timestamp, zone: &TimeZone) -> String {
     format!(
         "You are signed in as {} until {} ({} left). To renew: vouch login --force",
-        console_text(&session.email),
+        plain(&session.email),
         wording::moment(session.expires_at, now, zone),
         wording::duration(session.expires_at.as_second() - now.as_second())
     )

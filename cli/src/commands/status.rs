@@ -14,7 +14,7 @@ use crate::{
     args::StatusArgs,
     aws_config::{document::Document, file},
     config::Config,
-    console,
+    console::{self, plain},
     env::Variable,
     error::{Category, Failure},
     table, wording,
@@ -122,7 +122,7 @@ impl View {
         if let Some(session) = &self.session {
             let tail = session.key_id.get(session.key_id.len().saturating_sub(4)..).unwrap_or_default();
             let used = wording::moment(session.signed_in_at, now, zone);
-            lines.push(format!("key      {} (…{tail}), last used {used}", session.key_name));
+            lines.push(format!("key      {} (…{tail}), last used {used}", plain(&session.key_name)));
         }
         if let Some(agent) = &self.agent {
             lines.push(format!("agent    {}", agent.rendered(now, zone)));
@@ -148,7 +148,7 @@ impl View {
                 None => "not signed in. Run: vouch login".to_owned(),
             },
         };
-        [self.email.clone(), issuer, Some(state)].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+        [self.email.as_deref().map(plain), issuer, Some(state)].into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 }
 

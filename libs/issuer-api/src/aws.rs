@@ -16,7 +16,7 @@ pub struct AwsTokenRequest {
 }
 
 /// Answer of `POST /v1/aws/token`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwsTokenResponse {
     /// For `AssumeRoleWithWebIdentity` on the first role of `chain`, and only there.
     pub web_identity_token: String,
@@ -26,6 +26,15 @@ pub struct AwsTokenResponse {
     pub chain: Vec<RoleArn>,
     /// `RoleSessionName` at every step.
     pub session_name: String,
+}
+
+impl std::fmt::Debug for AwsTokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsTokenResponse")
+            .field("expires_at", &self.expires_at)
+            .field("chain", &self.chain)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Answer of `GET /v1/aws/roles`.

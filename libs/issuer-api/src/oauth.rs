@@ -31,7 +31,7 @@ pub struct TokenRequest {
 }
 
 /// Answer of `POST /oauth/token`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct TokenResponse {
     /// The session token. Only worth something together with the DPoP key.
     pub access_token: String,
@@ -41,4 +41,10 @@ pub struct TokenResponse {
     pub expires_in: u64,
     /// Whose session it is.
     pub session: SessionInfo,
+}
+
+impl std::fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenResponse").field("session", &self.session).finish_non_exhaustive()
+    }
 }
