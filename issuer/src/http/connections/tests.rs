@@ -26,7 +26,7 @@ fn the_public_listener_leaves_descriptors_for_everything_else() {
     assert_eq!(of(1024), limits(768, 192));
     assert_eq!(of(usize::MAX), limits(8192, 2048));
     assert_eq!(of(64), limits(16, 4));
-    assert!(PRIVATE + 2 * CLOSING < RESERVED / 2);
+    const { assert!(PRIVATE + 2 * CLOSING < RESERVED / 2) };
 }
 
 #[test]
