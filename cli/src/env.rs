@@ -176,14 +176,7 @@ pub const AWS_ENDPOINT_URL_STS: Variable = Variable {
     name: "AWS_ENDPOINT_URL_STS",
     group: Group::Aws,
     read_by: AGENT,
-    meaning: "STS endpoint to use instead of the regional one, for a private endpoint.",
-};
-/// Another endpoint for every AWS service.
-pub const AWS_ENDPOINT_URL: Variable = Variable {
-    name: "AWS_ENDPOINT_URL",
-    group: Group::Aws,
-    read_by: AGENT,
-    meaning: "The same, when `AWS_ENDPOINT_URL_STS` is not set.",
+    meaning: "STS endpoint to use instead of the regional one, for a private endpoint. `https`, or on this machine.",
 };
 
 /// How long a helper waits.
@@ -229,7 +222,6 @@ pub const ALL: &[&Variable] = &[
     &AWS_CONFIG_FILE,
     &AWS_SHARED_CREDENTIALS_FILE,
     &AWS_ENDPOINT_URL_STS,
-    &AWS_ENDPOINT_URL,
     &VOUCH_TIMEOUT,
     &VOUCH_LOG,
     &NO_COLOR,

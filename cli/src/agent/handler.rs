@@ -19,7 +19,7 @@ use super::{
     issuer_error::IssuerError,
     protocol::{AgentStatus, EndReason, Reply, Request, Response},
     session::{Grant, GrantTokens, Keeper, Session},
-    sts::AwsSts,
+    sts::{AwsSts, private_endpoint},
     watch,
 };
 use crate::{
@@ -97,6 +97,8 @@ impl Agent {
                 Ok(Reply::Done)
             }
             Request::LoginChallenge { issuer } => {
+                // Before anybody touches a key for nothing.
+                self.sts_endpoint()?;
                 let challenge = self.issuer(&issuer)?.login_challenge().await.map_err(IssuerError::into_failure)?;
                 Ok(Reply::LoginChallenge(Box::new(challenge)))
             }
@@ -136,7 +138,12 @@ impl Agent {
         session.grant.heed(reply).map_err(IssuerError::into_failure)
     }
 
+    fn sts_endpoint(&self) -> Result<Option<String>, Failure> {
+        self.settings.sts_endpoint.as_deref().map(private_endpoint).transpose()
+    }
+
     async fn login(&self, issuer: &str, state: &str, assertion: &PublicKeyCredential) -> Outcome {
+        let sts_endpoint = self.sts_endpoint()?;
         let client = self.issuer(issuer)?;
         let key = DpopKey::generate().map_err(|error| Failure::new(Category::General, error.to_string()))?;
         let response = client.login(state, assertion, &key).await.map_err(IssuerError::into_failure)?;
@@ -152,7 +159,7 @@ impl Agent {
         let info = response.session;
         let grant = Grant::new(Arc::clone(&client), bound, &info);
         let clock: SharedClock = Arc::new(ClockOf(Arc::clone(&client)));
-        let sts = AwsSts::new(self.http()?, self.settings.sts_endpoint.clone(), Arc::clone(&clock));
+        let sts = AwsSts::new(self.http()?, sts_endpoint, Arc::clone(&clock));
         let source = AwsSource::new(Arc::new(GrantTokens(Arc::clone(&grant))), Arc::new(sts));
         let credentials = CredentialCache::new(Arc::new(source), clock);
         let session = Arc::new(Session { info: info.clone(), grant, credentials });

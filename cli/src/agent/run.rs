@@ -56,10 +56,7 @@ pub fn run(detach: bool) -> Result<(), Failure> {
             .map_err(|error| failed(&format!("cannot make the folder {}", folder.display()), &error))?;
     }
     log::begin(log_folder.as_deref()).map_err(|error| failed("cannot open its log", &error))?;
-    let settings = Settings {
-        trust: Trust::of(&Variable::get),
-        sts_endpoint: env::AWS_ENDPOINT_URL_STS.text().or_else(|| env::AWS_ENDPOINT_URL.text()),
-    };
+    let settings = Settings { trust: Trust::of(&Variable::get), sts_endpoint: env::AWS_ENDPOINT_URL_STS.text() };
     let agent = Agent::new(settings, Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

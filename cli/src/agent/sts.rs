@@ -23,10 +23,36 @@ use vouch_iam::arn::RoleArn;
 use zeroize::Zeroizing;
 
 use super::sts_http::SharedClient;
-use crate::{clock::SharedClock, network};
+use crate::{
+    clock::SharedClock,
+    env,
+    error::{Category, Failure},
+    network,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Checks an endpoint that is to replace the regional ones. Assertions and credentials go there, so it has to be reached
+/// over TLS, or not leave this machine; whoever can set a variable in one shell must not read them on the way.
+///
+/// # Errors
+/// When it is no such URL.
+pub fn private_endpoint(text: &str) -> Result<String, Failure> {
+    let url = url::Url::parse(text).ok();
+    let is_loopback = |url: &url::Url| match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.is_some_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url))) {
+        return Ok(text.to_owned());
+    }
+    let variable = env::AWS_ENDPOINT_URL_STS.name;
+    Err(Failure::new(Category::Configuration, format!("{variable} is `{text}`, which is not an https URL"))
+        .hint("Correct or unset it, then run: vouch agent stop, and: vouch login"))
+}
 
 /// Temporary credentials of one role session.
 #[derive(Clone)]
@@ -220,5 +246,25 @@ impl std::fmt::Debug for SigningTime {
 impl TimeSource for SigningTime {
     fn now(&self) -> SystemTime {
         self.0.now().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assertions_leave_this_machine_over_tls_only() {
+        for fine in
+            ["https://sts.vpce.example.com", "http://127.0.0.1:4566/", "http://[::1]:4566", "http://localhost:1"]
+        {
+            assert_eq!(private_endpoint(fine).as_deref(), Ok(fine));
+        }
+        for wrong in
+            ["http://sts.example.com", "http://localhost.example.com", "ftp://127.0.0.1", "sts.example.com", ""]
+        {
+            let failure = private_endpoint(wrong).map_err(|failure| failure.category);
+            assert_eq!(failure, Err(Category::Configuration), "{wrong}");
+        }
     }
 }
