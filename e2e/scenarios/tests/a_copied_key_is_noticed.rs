@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use vouch_scenarios::{World, developer::unlock};
+use vouch_scenarios::{
+    World,
+    developer::unlock,
+    wait::{PATIENCE, until},
+};
 
 #[test]
 fn a_copied_key_is_noticed() {
@@ -21,6 +25,6 @@ fn a_copied_key_is_noticed() {
     let refused = login.finish();
     assert!(!refused.status.success(), "{refused}");
     assert!(refused.text.contains("the key was copied"), "{refused}");
-    let audit = world.issuer.audit();
-    assert!(audit.iter().any(|line| line.to_string().contains("counter")), "{audit:#?}");
+    let noticed = || world.issuer.audit().iter().any(|line| line.to_string().contains("counter"));
+    until("an audit line", PATIENCE, || noticed().then_some(()));
 }
