@@ -85,7 +85,7 @@ impl Refusal<'_> {
         let hint = match code {
             ErrorCode::InvalidToken | ErrorCode::SessionEnded | ErrorCode::InvalidGrant => "Run: vouch login",
             ErrorCode::RoleNotAllowed => "Ask an administrator, or run: vouch aws roles",
-            ErrorCode::UserDisabled => "Ask an administrator",
+            ErrorCode::UserDisabled | ErrorCode::InvitesOff => "Ask an administrator",
             ErrorCode::Unavailable | ErrorCode::ServerError | ErrorCode::Conflict => "Try again in a minute",
             ErrorCode::RateLimited => return Some(self.wait()),
             _ => return None,
@@ -122,6 +122,7 @@ fn category(code: ErrorCode) -> Category {
         ErrorCode::InviteUnknown
         | ErrorCode::InviteUsed
         | ErrorCode::InviteExpired
+        | ErrorCode::InvitesOff
         | ErrorCode::KeyNotAccepted
         | ErrorCode::KeyAlreadyEnrolled
         | ErrorCode::KeyUnknown
@@ -157,6 +158,16 @@ mod tests {
         let failure = error.into_failure();
         assert_eq!(failure.render(false), "vouch: alice@example.com may not use it. Ask bob.");
         assert_eq!((failure.category, failure.details.len()), (Category::Denied, 2));
+    }
+
+    #[test]
+    fn whoever_has_an_invite_that_is_taken_no_more_is_sent_to_an_administrator() {
+        let body = r#"{"error":"invites_off","error_description":"This issuer takes no invites any more."}"#;
+        let error = refusal(403, body);
+        assert_eq!(error.end_of_session(), None);
+        let failure = error.into_failure();
+        assert_eq!(failure.render(false), "vouch: This issuer takes no invites any more. Ask an administrator");
+        assert_eq!(failure.category, Category::Denied);
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl ApiError {
             | ErrorCode::SessionEnded
             | ErrorCode::InvalidDpopProof
             | ErrorCode::UseDpopNonce => StatusCode::UNAUTHORIZED,
-            ErrorCode::UserDisabled | ErrorCode::RoleNotAllowed => StatusCode::FORBIDDEN,
+            ErrorCode::UserDisabled | ErrorCode::RoleNotAllowed | ErrorCode::InvitesOff => StatusCode::FORBIDDEN,
             ErrorCode::InviteUnknown | ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::InviteUsed | ErrorCode::InviteExpired => StatusCode::GONE,
             ErrorCode::KeyAlreadyEnrolled | ErrorCode::LastKey | ErrorCode::Conflict => StatusCode::CONFLICT,

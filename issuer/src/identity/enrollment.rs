@@ -167,11 +167,12 @@ impl<'a> Registrar<'a> {
         if invite.used_at.is_some() {
             return Err(Refusal::InviteUsed);
         }
-        if now >= invite.expires_at {
-            return Err(Refusal::InviteExpired);
-        }
+        // Before its time is looked at: "ask for a new invite" would be no help.
         if !self.invites {
             return Err(Refusal::InvitesOff);
+        }
+        if now >= invite.expires_at {
+            return Err(Refusal::InviteExpired);
         }
         self.check_person(user)
     }

@@ -55,7 +55,7 @@ pub enum Refusal {
     #[error("this invite has expired")]
     InviteExpired,
     /// Invites were handed out before they were switched off.
-    #[error("invites are switched off here, and this one works no more")]
+    #[error("this issuer takes no invites any more, this one included")]
     InvitesOff,
     /// The credential is enrolled, here or with another person.
     #[error("this security key is enrolled already")]
@@ -110,7 +110,8 @@ impl Refusal {
             Self::Disabled | Self::ForeignDomain => ErrorCode::UserDisabled,
             Self::InviteCode(_) | Self::InviteUnknown => ErrorCode::InviteUnknown,
             Self::InviteUsed => ErrorCode::InviteUsed,
-            Self::InviteExpired | Self::InvitesOff => ErrorCode::InviteExpired,
+            Self::InviteExpired => ErrorCode::InviteExpired,
+            Self::InvitesOff => ErrorCode::InvitesOff,
             Self::KeyAlreadyEnrolled => ErrorCode::KeyAlreadyEnrolled,
             Self::TooManyKeys(_) | Self::Name | Self::NameTaken(_) => ErrorCode::InvalidRequest,
             Self::NoSuchKey(_) => ErrorCode::NotFound,
@@ -131,7 +132,8 @@ impl Refusal {
             Self::TooManyAssertions => "Wait five minutes.",
             Self::KeyUnknown => "Use an enrolled key, or ask an administrator for an invite and run `vouch enroll`.",
             Self::UserHandle | Self::ForeignKey => "Use the key that is enrolled for this account.",
-            Self::Disabled | Self::ForeignDomain | Self::InvitesOff => "Ask an administrator.",
+            Self::Disabled | Self::ForeignDomain => "Ask an administrator.",
+            Self::InvitesOff => "Ask an administrator how people get their first key accepted.",
             Self::InviteCode(_) | Self::InviteUnknown => "Check the code, or ask an administrator for a new invite.",
             Self::InviteUsed => "If you have just enrolled with it, run `vouch login`; else ask for a new invite.",
             Self::InviteExpired => "Ask an administrator for a new invite.",

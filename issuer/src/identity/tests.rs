@@ -61,9 +61,14 @@ async fn invites_that_were_handed_out_work_no_more_when_invites_are_switched_off
     let code = issuer.invite("alice").await;
     let offer = client.offer(&code).await;
     reconfigure(&issuer, |config| config.enrollment.invites = false);
-    assert_eq!(client.post(paths::ENROLL_CHALLENGE, &json!({"code": code})).await.error(), "invite_expired");
+    let refused = client.post(paths::ENROLL_CHALLENGE, &json!({"code": code})).await;
+    assert_eq!((refused.status, refused.error()), (http::StatusCode::FORBIDDEN, "invites_off"));
+    assert!(refused.body["hint"].as_str().unwrap().contains("administrator"), "{}", refused.body);
     let refused = client.register(paths::ENROLL, &offer, &mut SecurityKey::unattested()).await;
-    assert_eq!(refused.error(), "invite_expired");
+    assert_eq!(refused.error(), "invites_off");
+    // A new invite, which the words for an expired one advise, could not be had either.
+    issuer.clock.advance(std::time::Duration::from_secs(86_400));
+    assert_eq!(client.post(paths::ENROLL_CHALLENGE, &json!({"code": code})).await.error(), "invites_off");
     assert!(issuer.user("alice").await.keys.is_empty());
 }
 

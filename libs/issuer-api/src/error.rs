@@ -44,6 +44,8 @@ pub enum ErrorCode {
     InviteUsed,
     /// The invite's time is over.
     InviteExpired,
+    /// The issuer takes no invites (any more), whoever has one.
+    InvitesOff,
     /// The authenticator policy does not accept this key.
     KeyNotAccepted,
     /// This key is enrolled already.
@@ -83,6 +85,7 @@ impl ErrorCode {
             Self::InviteUnknown => "invite_unknown",
             Self::InviteUsed => "invite_used",
             Self::InviteExpired => "invite_expired",
+            Self::InvitesOff => "invites_off",
             Self::KeyNotAccepted => "key_not_accepted",
             Self::KeyAlreadyEnrolled => "key_already_enrolled",
             Self::KeyUnknown => "key_unknown",
@@ -110,9 +113,13 @@ mod tests {
 
     #[test]
     fn the_wire_name_of_a_code_is_its_text() {
-        for code in
-            [ErrorCode::InvalidGrant, ErrorCode::UseDpopNonce, ErrorCode::RoleNotAllowed, ErrorCode::KeyAlreadyEnrolled]
-        {
+        for code in [
+            ErrorCode::InvalidGrant,
+            ErrorCode::UseDpopNonce,
+            ErrorCode::RoleNotAllowed,
+            ErrorCode::KeyAlreadyEnrolled,
+            ErrorCode::InvitesOff,
+        ] {
             let json = serde_json::to_value(code).ok();
             assert_eq!(json, Some(serde_json::Value::from(code.as_str())));
         }
