@@ -77,6 +77,9 @@ pub struct VouchIssuerSpec {
 
 /// Each rule speaks only when the ones before it are satisfied, so that one mistake gets one sentence.
 fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    /// The way browsers and security keys see it: whatever ends in a number is an address
+    /// (<https://url.spec.whatwg.org/#ends-in-a-number-checker>).
+    const ADDRESS: &str = r"self.matches('^https://(\\[|([^/?#]*\\.)?(0x[0-9a-f]*|[0-9]+)(:[0-9]*)?(/|$))')";
     const FORM: &str = r"self.matches('^https://[^/?#]([^?#]*[^/?#])?$')";
     const UPPER_CASE: &str = "self.matches('^https://[^/]*[A-Z]')";
     const PORT: &str = "self.matches('^https://[^/]*:')";
@@ -85,10 +88,17 @@ fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         255,
         &[
             (FORM, "must be https, without query, fragment or trailing slash (AWS compares it byte for byte)"),
-            (&format!("!{FORM} || !{UPPER_CASE}"), "the host must be in lower case (AWS compares it byte for byte)"),
-            (&format!("!{FORM} || !{PORT}"), "must not name a port: an identity provider in AWS has none"),
             (
-                &format!("!{FORM} || {UPPER_CASE} || {PORT} || {WHOLE}"),
+                &format!("!{FORM} || !{ADDRESS}"),
+                "the host must be a domain name, not an IP address: security keys and AWS know an issuer by its name",
+            ),
+            (
+                &format!("!{FORM} || {ADDRESS} || !{UPPER_CASE}"),
+                "the host must be in lower case (AWS compares it byte for byte)",
+            ),
+            (&format!("!{FORM} || {ADDRESS} || !{PORT}"), "must not name a port: an identity provider in AWS has none"),
+            (
+                &format!("!{FORM} || {ADDRESS} || {UPPER_CASE} || {PORT} || {WHOLE}"),
                 "must be https://HOST or https://HOST/PATH, where PATH has letters, digits and ._~- between single slashes",
             ),
             ("self == oldSelf", "never changes: it is the iss of every token; declare a second VouchIssuer instead"),

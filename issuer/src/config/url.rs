@@ -63,7 +63,10 @@ impl std::str::FromStr for IssuerUrl {
         let error = || IssuerUrlError(text.to_owned());
         let rest = text.strip_prefix(SCHEME).ok_or_else(error)?;
         let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-        let fits = text.len() <= 255 && is_host(host) && (path.is_empty() || path.split('/').skip(1).all(is_segment));
+        let fits = text.len() <= 255
+            && is_host(host)
+            && is_domain(text, host)
+            && (path.is_empty() || path.split('/').skip(1).all(is_segment));
         if fits { Ok(Self { text: text.into(), host_end: SCHEME.len() + host.len() }) } else { Err(error()) }
     }
 }
@@ -73,6 +76,12 @@ fn is_host(host: &str) -> bool {
         let ends_well = !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
         ends_well && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     })
+}
+
+/// Whether the host is a domain name to WebAuthn, spelt as it would spell it: a relying party is never an address
+/// (WebAuthn §5.1.2, `rp.id`).
+fn is_domain(text: &str, host: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| url.domain() == Some(host))
 }
 
 fn is_segment(segment: &str) -> bool {
@@ -126,6 +135,11 @@ mod tests {
             "https://vouch.example.com.",
             " https://vouch.example.com",
             "HTTPS://vouch.example.com",
+            "https://192.0.2.1",
+            "https://127.1",
+            "https://0xc0000201",
+            "https://vouch.example.1",
+            "https://xn--a.example.com",
         ] {
             assert!(text.parse::<IssuerUrl>().is_err(), "{text}");
         }

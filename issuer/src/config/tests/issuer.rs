@@ -26,6 +26,45 @@ fn a_url_that_two_parties_could_write_in_two_ways_is_refused_with_one_sentence()
 }
 
 #[test]
+fn a_url_whose_host_is_an_address_is_refused_with_one_sentence() {
+    for host in [
+        "192.0.2.1",
+        "192.0.2.1/eu",
+        "192.0.2.1:8443",
+        "127.0.0.1",
+        "127.1",
+        "3221225985",
+        "0xc0000201",
+        "0x7f.0x1",
+        "vouch.example.1",
+        "[2001:db8::1]",
+        "[2001:DB8::1]:8443/eu",
+    ] {
+        let url = format!("'https://{host}'");
+        assert_eq!(
+            reasons(&ISSUER.replace("https://vouch.example.com", &url)),
+            [
+                "spec.url: the host must be a domain name, not an IP address: security keys and AWS know an issuer by its name"
+            ],
+            "{host}"
+        );
+    }
+    for host in ["1.example.com", "0x1.example.com", "192-0-2-1.example.com", "3com"] {
+        let text = ISSUER.replace("https://vouch.example.com", &format!("https://{host}"));
+        assert_eq!(load_str(&text).unwrap().url.host(), host);
+    }
+}
+
+#[test]
+fn a_url_whose_host_no_security_key_would_take_is_refused() {
+    let reasons = reasons(&ISSUER.replace("vouch.example.com", "xn--a.example.com"));
+    assert_eq!(
+        reasons,
+        ["spec.url: `https://xn--a.example.com` is not an issuer URL such as https://vouch.example.com"]
+    );
+}
+
+#[test]
 fn refuses_key_policies_under_which_a_verifier_could_fail() {
     let wrong = [
         (

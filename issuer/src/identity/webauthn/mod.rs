@@ -53,7 +53,7 @@ impl RelyingParty {
     /// The relying-party id is the issuer's host, the only origin is the issuer's.
     ///
     /// # Errors
-    /// [`KeyFault::Internal`] when the issuer's host is not a domain name.
+    /// Only [`KeyFault::Internal`]: the host of an issuer is a domain name.
     pub fn new(issuer: &IssuerUrl, organization: &str) -> Result<Self, KeyFault> {
         let origin = Url::parse(issuer.origin()).map_err(|_| KeyFault::Internal)?;
         let builder = WebauthnBuilder::new(issuer.host(), &origin)?.rp_name(organization).timeout(CEREMONY_LIFETIME);

@@ -282,12 +282,6 @@ fn refuses_a_registration_where_an_assertion_belongs() {
 }
 
 #[test]
-fn an_issuer_without_a_domain_name_is_no_relying_party() {
-    let address = "https://127.0.0.1".parse().unwrap();
-    assert_eq!(RelyingParty::new(&address, "Example").unwrap_err(), KeyFault::Internal);
-}
-
-#[test]
 fn the_built_in_anchors_are_the_published_ones() {
     let fingerprints: BTreeSet<String> = TrustAnchors::yubico()
         .list()
