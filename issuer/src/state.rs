@@ -46,6 +46,8 @@ pub struct Issuer {
     pub replay: ReplayGuard,
     /// Whether the issuer is going away.
     pub lifecycle: Lifecycle,
+    /// Told of every change of [`Issuer::config`], once it is in force.
+    pub configured: watch::Sender<()>,
 }
 
 /// What an issuer is made of; the rest follows from the configuration.
@@ -78,6 +80,7 @@ impl Issuer {
             config: ArcSwap::from_pointee(config),
             replay: ReplayGuard::new(clock.now()),
             lifecycle: Lifecycle::default(),
+            configured: watch::Sender::new(()),
             clock,
             keys,
             store,
@@ -94,6 +97,7 @@ impl Issuer {
         self.discovery.store(Arc::new(Discovery::of(&config)));
         self.catalogue.store(Arc::new(catalogue(&config)));
         self.config.store(Arc::new(config));
+        self.configured.send_replace(());
     }
 }
 

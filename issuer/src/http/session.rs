@@ -58,33 +58,33 @@ pub async fn watch(
     session: Session,
     Parameters(query): Parameters<WatchQuery>,
 ) -> Result<Json<SessionInfo>, ApiError> {
-    // Subscribed before the record is read again: no change falls between the two.
-    let mut changes = issuer.store.changes();
-    let left = session.claims.expires_at.duration_since(issuer.clock.now());
-    let left = Duration::try_from(left).unwrap_or_default();
-    let patience = Duration::from_secs(query.timeout.min(MAX_WATCH).into());
-    let over = tokio::time::sleep(left.min(patience));
-    tokio::pin!(over);
+    // Subscribed before record and configuration are read again: no change falls between the two.
+    let (mut changes, mut configured) = (issuer.store.changes(), issuer.configured.subscribe());
+    let patience = tokio::time::sleep(Duration::from_secs(query.timeout.min(MAX_WATCH).into()));
+    tokio::pin!(patience);
     loop {
         let session = refreshed(&issuer, &session).await?;
+        let left = session.claims.expires_at.duration_since(issuer.clock.now());
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return info(&session).map(Json) },
+            Ok(()) = configured.changed() => {}
+            () = tokio::time::sleep(Duration::try_from(left).unwrap_or_default()) => {}
             () = issuer.lifecycle.until_draining() => return info(&session).map(Json),
-            () = &mut over => {
-                if issuer.clock.now() >= session.claims.expires_at {
-                    return Err(token_refusal(TokenError::Expired));
-                }
-                return info(&session).map(Json);
-            }
+            () = &mut patience => return info(&session).map(Json),
         }
     }
 }
 
-/// The session with the record as it is now.
+/// The session by the record and the configuration as they are now.
 async fn refreshed(issuer: &Issuer, session: &Session) -> Result<Session, ApiError> {
-    let stored = issuer.store.user(session.claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
-    session::check(&session.claims, &stored.user, &issuer.config.load().organization).map_err(ended)?;
-    Ok(Session { stored, ..session.clone() })
+    let config = issuer.config.load_full();
+    let claims = session.claims.clone().within(config.session_lifetime);
+    if issuer.clock.now() >= claims.expires_at {
+        return Err(token_refusal(TokenError::Expired));
+    }
+    let stored = issuer.store.user(claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
+    session::check(&claims, &stored.user, &config.organization).map_err(ended)?;
+    Ok(Session { stored, claims, config, ..session.clone() })
 }
 
 fn info(session: &Session) -> Result<SessionInfo, ApiError> {

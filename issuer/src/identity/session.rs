@@ -110,6 +110,13 @@ impl SessionClaims {
         Self { user, key: key.to_owned(), thumbprint, began_at, expires_at: end(began_at, lifetime) }
     }
 
+    /// The session by a lifetime that may have been shortened since it began; it is never lengthened.
+    #[must_use]
+    pub fn within(mut self, lifetime: Duration) -> Self {
+        self.expires_at = self.expires_at.min(end(self.began_at, lifetime));
+        self
+    }
+
     /// Signs the token.
     ///
     /// # Errors

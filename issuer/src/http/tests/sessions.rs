@@ -9,6 +9,7 @@ use vouch_issuer_api::{paths, session::SessionInfo};
 
 use crate::{
     clock::Clock as _,
+    config::Config,
     identity::dpop::fresh_nonce,
     store::Store as _,
     testing::{
@@ -287,4 +288,40 @@ async fn a_watcher_is_let_go_when_the_issuer_goes_away() {
     let (answer, took) = watch_during(&client, 30, drain).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_watcher_learns_at_once_that_a_reload_took_its_domain_or_its_time_away() {
+    let issuer = TestIssuer::new().await;
+    let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
+    issuer.clock.advance(Duration::from_secs(3600));
+    let reload = async |change: fn(&mut Config)| {
+        // Not before the watcher has seen that all is well.
+        while issuer.issuer.configured.receiver_count() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let mut config = issuer.issuer.config.load().as_ref().clone();
+        change(&mut config);
+        issuer.issuer.configure(config);
+    };
+    for (change, code) in [
+        ((|config| config.session_lifetime = Duration::from_secs(1800)) as fn(&mut Config), "invalid_token"),
+        (|config| config.organization.email_domains = vec!["other.example.com".parse().unwrap()], "session_ended"),
+    ] {
+        let before = issuer.issuer.config.load().as_ref().clone();
+        let (answer, took) = watch_during(&client, 30, reload(change)).await;
+        assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, code));
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        issuer.issuer.configure(before);
+    }
+}
+
+#[tokio::test]
+async fn a_reload_that_takes_nothing_away_does_not_disturb_a_watcher() {
+    let issuer = TestIssuer::new().await;
+    let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
+    let reload = async { issuer.issuer.configure(issuer.issuer.config.load().as_ref().clone()) };
+    let (answer, took) = watch_during(&client, 1, reload).await;
+    assert_eq!(answer.read::<SessionInfo>().email, "alice@example.com");
+    assert!(took >= Duration::from_secs(1), "{took:?}");
 }
