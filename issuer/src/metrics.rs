@@ -2,6 +2,8 @@
 //!
 //! Labels are closed sets (routes of the table, error codes, actions): nothing a client sends ever becomes a label.
 
+mod connections;
+pub mod reference;
 mod store;
 
 use std::{sync::atomic::AtomicU64, time::Duration};
@@ -13,7 +15,10 @@ use prometheus_client::{
 };
 use vouch_issuer_api::error::ErrorCode;
 
-pub use self::store::{MeteredStore, StoreMeter};
+pub use self::{
+    connections::{ConnectionMeter, ListenerMeter},
+    store::{MeteredStore, StoreMeter},
+};
 use crate::audit::Action;
 
 /// Seconds; from a static answer (tens of microseconds) to a held request.
@@ -78,6 +83,7 @@ pub struct Metrics {
     reload_refused: Gauge,
     limited_addresses: Gauge,
     store: StoreMeter,
+    connections: ConnectionMeter,
 }
 
 /// What only shows when somebody looks.
@@ -113,6 +119,7 @@ impl Metrics {
             reload_refused: Gauge::default(),
             limited_addresses: Gauge::default(),
             store: StoreMeter::default(),
+            connections: ConnectionMeter::default(),
         };
         metrics.certificate_up.set(1);
         metrics.register();
@@ -144,6 +151,7 @@ impl Metrics {
         r.register_with_unit("store_duration", help, Unit::Seconds, self.store.durations.clone());
         let help = "Store calls that failed, by operation; a conflict is not a failure";
         r.register("store_failures", help, self.store.failures.clone());
+        self.connections.register(r);
     }
 
     /// Counts an answered request. `route` is the pattern of the route table, never the path of the request.
@@ -172,6 +180,12 @@ impl Metrics {
     #[must_use]
     pub fn store_meter(&self) -> StoreMeter {
         self.store.clone()
+    }
+
+    /// What listeners count their connections with.
+    #[must_use]
+    pub fn connection_meter(&self) -> ConnectionMeter {
+        self.connections.clone()
     }
 
     /// The text of `/metrics` (OpenMetrics 1.0).

@@ -9,6 +9,7 @@ use crate::http::{
     private::{LIVEZ, METRICS, READYZ},
     router::{Access, routes},
 };
+use crate::metrics::reference::described;
 
 /// Options that nearly every command has; described once.
 const COMMON: [&str; 2] = ["config", "data_dir"];
@@ -26,6 +27,7 @@ pub(super) fn markdown() -> String {
         section(&mut text, command, "vouch-issuer");
     }
     http(&mut text);
+    metrics(&mut text);
     text
 }
 
@@ -124,6 +126,14 @@ fn http(text: &mut String) {
          | `GET {READYZ}` | 200 while traffic should come here, else 503; JSON says what is wrong |\n\
          | `GET {METRICS}` | metrics for Prometheus |\n"
     );
+}
+
+fn metrics(text: &mut String) {
+    text.push_str("\n## Metrics\n\n| metric | kind | labels | |\n|---|---|---|---|\n");
+    for metric in described() {
+        let labels = quoted(metric.labels.into_iter());
+        let _ = writeln!(text, "| `{}` | {} | {labels} | {} |", metric.name, metric.kind, metric.help);
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tokio::{sync::oneshot, time::Instant};
 pub(super) use gate::Gate;
 
 use super::limits::network;
+use crate::metrics::ListenerMeter;
 
 /// Connections of the public listener at most; each needs some 40 KiB once it speaks TLS and HTTP/2.
 const MOST_PUBLIC: usize = 8192;
@@ -97,6 +98,7 @@ pub(super) enum Refused {
 #[derive(Debug)]
 pub(super) struct Connections {
     limits: ConnectionLimits,
+    meter: ListenerMeter,
     open: Mutex<Open>,
 }
 
@@ -116,8 +118,8 @@ struct Entry {
 }
 
 impl Connections {
-    pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
-        Arc::new(Self { limits, open: Mutex::default() })
+    pub(super) fn new(limits: ConnectionLimits, meter: ListenerMeter) -> Arc<Self> {
+        Arc::new(Self { limits, meter, open: Mutex::default() })
     }
 
     /// Gives a new connection a place, if need be that of the client's, or else anybody's, longest idle one.
@@ -127,7 +129,16 @@ impl Connections {
     /// # Errors
     /// When there is no place and no idle connection either.
     fn admit(self: &Arc<Self>, client: Option<IpAddr>, now: Instant) -> Result<Place, Refused> {
-        let client = client.map(network);
+        let place = self.place(client.map(network), now);
+        match &place {
+            Ok(_) => drop(self.meter.open.inc()),
+            Err(Refused::Client) => drop(self.meter.over_client_limit.inc()),
+            Err(Refused::Everybody) => drop(self.meter.over_total.inc()),
+        }
+        place
+    }
+
+    fn place(self: &Arc<Self>, client: Option<IpAddr>, now: Instant) -> Result<Place, Refused> {
         let ConnectionLimits { total, per_client, .. } = self.limits;
         let mut open = self.open();
         if open.entries.len() >= total + CLOSING {
@@ -136,8 +147,10 @@ impl Connections {
         let of_client = |entry: &Entry| entry.client == client;
         if client.is_some() && open.staying(of_client) >= per_client {
             open.make_room(of_client, now).ok_or(Refused::Client)?;
+            self.meter.evicted.inc();
         } else if open.staying(|_| true) >= total {
             open.make_room(|_| true, now).ok_or(Refused::Everybody)?;
+            self.meter.evicted.inc();
         }
         let (make_room, told) = oneshot::channel();
         let activity = Arc::new(Activity::new(now));
@@ -186,6 +199,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.open().entries.remove(&self.id);
+        self.connections.meter.open.dec();
     }
 }
 

@@ -101,10 +101,12 @@ impl Server {
         let public_socket = bind(options.listen)?;
         let private_socket = bind(options.private_listen)?;
         let limits = ConnectionLimits::public(raise_descriptor_limit(), IDLE_TIMEOUT);
-        let gate = Gate::new(Connections::new(limits), is_proxy(&issuer));
+        let meter = issuer.metrics.connection_meter();
+        let gate = Gate::new(Connections::new(limits, meter.of("public")), is_proxy(&issuer));
         let router = public(SharedIssuer::clone(&issuer));
         let public = Listener::start(public_socket, router, gate, certificate.as_ref(), options.listen)?;
-        let gate = Gate::new(Connections::new(ConnectionLimits::private(IDLE_TIMEOUT)), |_| false);
+        let limits = ConnectionLimits::private(IDLE_TIMEOUT);
+        let gate = Gate::new(Connections::new(limits, meter.of("private")), |_| false);
         let router = private(SharedIssuer::clone(&issuer));
         let private = Listener::start(private_socket, router, gate, None, options.private_listen)?;
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow(SharedIssuer::clone(&issuer))));

@@ -30,7 +30,7 @@ impl Default for StoreMeter {
 }
 
 impl StoreMeter {
-    fn call(&self, operation: &'static str, took: Duration, failed: bool) {
+    pub(super) fn call(&self, operation: &'static str, took: Duration, failed: bool) {
         self.durations.get_or_create(&OperationLabel { operation }).observe(took.as_secs_f64());
         if failed {
             self.failures.get_or_create(&OperationLabel { operation }).inc();

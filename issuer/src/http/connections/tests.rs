@@ -16,6 +16,10 @@ fn limits(total: usize, per_client: usize) -> ConnectionLimits {
     ConnectionLimits { total, per_client, idle: IDLE }
 }
 
+fn connections(limits: ConnectionLimits) -> Arc<Connections> {
+    Connections::new(limits, ListenerMeter::default())
+}
+
 fn client(last: u8) -> Option<IpAddr> {
     Some(IpAddr::from([192, 0, 2, last]))
 }
@@ -31,7 +35,7 @@ fn the_public_listener_leaves_descriptors_for_everything_else() {
 
 #[test]
 fn a_client_with_its_part_in_use_gets_no_more_and_others_do() {
-    let connections = Connections::new(limits(4, 2));
+    let connections = connections(limits(4, 2));
     let now = Instant::now();
     let mut places = vec![connections.admit(client(1), now).unwrap(), connections.admit(client(1), now).unwrap()];
     assert_eq!(connections.admit(client(1), now).unwrap_err(), Refused::Client);
@@ -44,7 +48,7 @@ fn a_client_with_its_part_in_use_gets_no_more_and_others_do() {
 
 #[test]
 fn a_host_has_one_part_whatever_its_ipv6_address() {
-    let connections = Connections::new(limits(4, 1));
+    let connections = connections(limits(4, 1));
     let now = Instant::now();
     let _place = connections.admit(Some("2001:db8::1".parse().unwrap()), now).unwrap();
     assert_eq!(connections.admit(Some("2001:db8::2".parse().unwrap()), now).unwrap_err(), Refused::Client);
@@ -52,7 +56,7 @@ fn a_host_has_one_part_whatever_its_ipv6_address() {
 
 #[test]
 fn a_proxy_of_ours_is_bound_by_the_total_alone() {
-    let connections = Connections::new(limits(4, 1));
+    let connections = connections(limits(4, 1));
     let now = Instant::now();
     let _places: Vec<_> = (0..4).map(|_| connections.admit(None, now).unwrap()).collect();
     assert_eq!(connections.admit(None, now).unwrap_err(), Refused::Everybody);
@@ -60,7 +64,7 @@ fn a_proxy_of_ours_is_bound_by_the_total_alone() {
 
 #[test]
 fn the_longest_idle_connection_makes_room_and_none_with_a_request() {
-    let connections = Connections::new(limits(3, 3));
+    let connections = connections(limits(3, 3));
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
     let mut places: Vec<_> = (0..3).map(|n| connections.admit(client(1), at(n)).unwrap()).collect();
@@ -72,7 +76,7 @@ fn the_longest_idle_connection_makes_room_and_none_with_a_request() {
 
 #[test]
 fn a_client_with_its_part_makes_room_for_itself() {
-    let connections = Connections::new(limits(9, 1));
+    let connections = connections(limits(9, 1));
     let start = Instant::now();
     let mut others = connections.admit(client(2), start).unwrap();
     let mut first = connections.admit(client(1), start + LEAST_IDLE).unwrap();
@@ -83,11 +87,28 @@ fn a_client_with_its_part_makes_room_for_itself() {
 
 #[test]
 fn connections_that_do_not_close_are_not_exceeded_without_end() {
-    let connections = Connections::new(limits(2, 2));
+    let connections = connections(limits(2, 2));
     let start = Instant::now();
     let after = |n: usize| start + LEAST_IDLE * u32::try_from(n).unwrap();
     let places: Vec<_> = (0..500).map_while(|n| connections.admit(client(1), after(n)).ok()).collect();
     assert_eq!(places.len(), 2 + CLOSING);
+}
+
+#[test]
+fn what_happens_to_connections_is_counted() {
+    let meter = ListenerMeter::default();
+    let connections = Connections::new(limits(2, 1), meter.clone());
+    let start = Instant::now();
+    let counted = || (meter.open.get(), meter.evicted.get(), meter.over_client_limit.get(), meter.over_total.get());
+    let places = [connections.admit(client(1), start).unwrap(), connections.admit(client(2), start).unwrap()];
+    assert_eq!(counted(), (2, 0, 0, 0));
+    connections.admit(client(1), start).unwrap_err();
+    connections.admit(client(3), start).unwrap_err();
+    assert_eq!(counted(), (2, 0, 1, 1));
+    let newest = connections.admit(client(3), start + LEAST_IDLE).unwrap();
+    assert_eq!(counted(), (3, 1, 1, 1));
+    drop((places, newest));
+    assert_eq!(counted(), (0, 1, 1, 1));
 }
 
 /// A listener whose `/slow` takes longer than a connection may be idle.
@@ -99,7 +120,7 @@ async fn serving(limits: ConnectionLimits) -> SocketAddr {
         "slow"
     };
     let router = Router::new().route("/", get(async || "quick")).route("/slow", get(slow));
-    let gate = Gate::new(Connections::new(limits), |_| false);
+    let gate = Gate::new(connections(limits), |_| false);
     let server = axum_server::from_tcp(socket).unwrap().acceptor(gate);
     tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
     address
