@@ -1,4 +1,7 @@
-//! The call log: one CloudTrail-like record per call, so that a test can assert who did what.
+//! The call log: what CloudTrail would record of each call, so that a test can assert who did what.
+//!
+//! A call is one record, but for a role that was taken across accounts: that is in the trail of the caller's account
+//! and in that of the role's, under one `sharedEventID`.
 //!
 //! Field names and meanings are CloudTrail's ("CloudTrail record contents"). No secret key, session token or
 //! web-identity token is ever part of a record.
@@ -12,7 +15,7 @@ use serde_json::Value;
 /// Records kept; the oldest go first.
 const CAPACITY: usize = 100_000;
 
-/// One call.
+/// One call, as the trail of one account holds it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallRecord {
@@ -46,6 +49,12 @@ pub struct CallRecord {
     /// As in the answer.
     #[serde(rename = "requestID")]
     pub request_id: String,
+    /// Another for every record, also for two records of one call.
+    #[serde(rename = "eventID")]
+    pub event_id: String,
+    /// The same in the records of one call that two accounts hold; absent from all others.
+    #[serde(rename = "sharedEventID", skip_serializing_if = "Option::is_none")]
+    pub shared_event_id: Option<String>,
     /// Whether the call changes nothing.
     pub read_only: bool,
     /// Objects of other accounts that the call touched.

@@ -93,7 +93,8 @@ impl StandIn {
         self.put("/knobs", knobs);
     }
 
-    /// Every call since the start or [`StandIn::forget_calls`], oldest first, as CloudTrail would record it.
+    /// Every call since the start or [`StandIn::forget_calls`], oldest first, as CloudTrail would record it: a role taken
+    /// across accounts is there twice, once for each account.
     ///
     /// # Panics
     /// When the stand-in is gone.
@@ -103,10 +104,12 @@ impl StandIn {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The calls of one action.
+    /// The calls of one action, each once, as the caller's account recorded it.
     #[must_use]
     pub fn calls_of(&self, action: &str) -> Vec<Value> {
-        self.calls().into_iter().filter(|call| call["eventName"] == action).collect()
+        let mut calls = self.calls();
+        calls.retain(|call| call["eventName"] == action && call["userIdentity"]["type"] != "AWSAccount");
+        calls
     }
 
     /// Empties the call log.

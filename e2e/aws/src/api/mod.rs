@@ -83,7 +83,9 @@ pub async fn answer(standin: &Standin, request: &RawRequest) -> Response<Bytes> 
         Some(Injected::Fail) => Err(Fault::internal("We encountered an internal error. Please try again.")),
         None => run(&mut call, request, &mut trace).await,
     };
-    standin.calls().push(trace.record(&call, request, &outcome, &request_id));
+    for record in trace.records(&call, request, &outcome, &request_id) {
+        standin.calls().push(record);
+    }
     match outcome {
         Ok(result) => {
             respond(200, xml::success(service, &call.action, result.as_deref(), &request_id), &request_id, now)

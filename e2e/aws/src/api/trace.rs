@@ -19,6 +19,8 @@ pub struct Trace {
     pub parameters: Map<String, Value>,
     /// Objects of other accounts.
     pub resources: Vec<Value>,
+    /// Account of the role that was asked for, in whose trail a call from another account is seen too.
+    pub role_account: Option<String>,
 }
 
 impl Trace {
@@ -27,9 +29,31 @@ impl Trace {
         self.parameters.insert(name.to_owned(), value.into());
     }
 
-    /// The record of a finished call.
+    /// The records of a finished call, the caller's account first.
+    ///
+    /// A refusal is never in the trail of the role's account ("Logging IAM and AWS STS API calls with AWS CloudTrail").
     #[must_use]
-    pub fn record(self, call: &Call<'_>, request: &RawRequest, outcome: &Outcome, request_id: &str) -> CallRecord {
+    pub fn records(
+        mut self,
+        call: &Call<'_>,
+        request: &RawRequest,
+        outcome: &Outcome,
+        request_id: &str,
+    ) -> Vec<CallRecord> {
+        let role_account = self.role_account.take().filter(|account| call.caller.account() != Some(account));
+        let mut own = self.record(call, request, outcome, request_id);
+        let Some(role_account) = role_account.filter(|_| outcome.is_ok()) else { return vec![own] };
+        own.shared_event_id = Some(event_id());
+        let theirs = CallRecord {
+            user_identity: identity_abroad(&call.caller),
+            event_id: event_id(),
+            recipient_account_id: Some(role_account),
+            ..own.clone()
+        };
+        vec![own, theirs]
+    }
+
+    fn record(self, call: &Call<'_>, request: &RawRequest, outcome: &Outcome, request_id: &str) -> CallRecord {
         let read_only = is_read_only(&call.action);
         let issues = call.action.starts_with("Assume");
         let response = match outcome {
@@ -51,6 +75,8 @@ impl Trace {
             request_parameters: with(call.params.logged(), self.parameters),
             response_elements: response,
             request_id: request_id.to_owned(),
+            event_id: event_id(),
+            shared_event_id: None,
             read_only,
             resources: self.resources,
             recipient_account_id: self.account.or_else(|| call.caller.account().map(str::to_owned)),
@@ -89,6 +115,15 @@ fn identity(caller: &Caller) -> Value {
             "accessKeyId": access_key_id, "sessionContext": session_context(session),
         }),
     }
+}
+
+/// The caller as another account sees it: the account and the unique id, which ends in the session's name.
+fn identity_abroad(caller: &Caller) -> Value {
+    json!({"type": "AWSAccount", "principalId": caller.user_id(), "accountId": caller.account()})
+}
+
+fn event_id() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 fn session_context(session: &Session) -> Value {

@@ -38,6 +38,7 @@ pub(super) fn assume_role(call: &Call<'_>, trace: &mut Trace) -> Result<Vec<Node
         .filter(|target| target.partition == call.endpoint.partition)
         .ok_or_else(|| Fault::validation(format!("{} is invalid", params.role_arn)))?;
     trace.resources.push(json!({"accountId": target.account, "type": "AWS::IAM::Role", "ARN": target.text}));
+    trace.role_account = Some(target.account.clone());
     let (delay, packed) = {
         let knobs = call.standin.knobs();
         (knobs.role_propagation_seconds, knobs.packed.clone())

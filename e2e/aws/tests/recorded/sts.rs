@@ -122,7 +122,8 @@ async fn a_chain_keeps_source_identity_and_transitive_tags() {
     let hub = chain.hub().await;
     let xml = chain.assume(&hub, SPOKE, &[]).await.unwrap();
     assert_eq!(texts(&xml, "SourceIdentity"), ["alice@example.com"]);
-    let record = chain.aws.last_call();
+    let calls = chain.aws.calls();
+    let record = &calls[calls.len() - 2];
     assert_eq!(record["requestParameters"]["incomingTransitiveTags"], json!({"Email": "alice@example.com"}));
     assert_eq!(record["userIdentity"]["sessionContext"]["sourceIdentity"], "alice@example.com");
     assert_eq!(record["resources"][0]["accountId"], "111111111111");
@@ -147,6 +148,52 @@ async fn a_chain_keeps_source_identity_and_transitive_tags() {
         let answer = chain.aws.iam(&spoke, "GetRole", &[("RoleName", "Spoke")]).await;
         assert_eq!(answer.is_ok(), allowed, "{key}: {answer:?}");
     }
+}
+
+/// "Example cross-account AWS STS API events in CloudTrail log file" of the IAM User Guide.
+#[tokio::test]
+async fn a_role_taken_across_accounts_is_in_the_trails_of_both() {
+    let chain = Chain::start().await;
+    let hub = chain.hub().await;
+    chain.aws.standin.calls().clear();
+    chain.assume(&hub, SPOKE, &[]).await.unwrap();
+    let calls = chain.aws.calls();
+    let [own, theirs] = calls.as_slice() else { panic!("{calls:#?}") };
+    assert_eq!(
+        (&own["recipientAccountId"], &own["userIdentity"]["type"]),
+        (&json!("999999999999"), &json!("AssumedRole"))
+    );
+    assert_eq!(theirs["recipientAccountId"], "111111111111");
+    let principal = own["userIdentity"]["principalId"].as_str().unwrap();
+    assert!(principal.starts_with("AROA") && principal.ends_with(":alice@example.com"), "{principal}");
+    let abroad = json!({"type": "AWSAccount", "principalId": principal, "accountId": "999999999999"});
+    assert_eq!(theirs["userIdentity"], abroad);
+    assert!(own["sharedEventID"].is_string());
+    assert_ne!(own["eventID"], theirs["eventID"]);
+    for same in ["sharedEventID", "requestID", "eventTime", "requestParameters", "responseElements", "resources"] {
+        assert_eq!(own[same], theirs[same], "{same}");
+    }
+    assert_eq!(theirs["requestParameters"]["sourceIdentity"], "alice@example.com");
+    assert_eq!(theirs["requestParameters"]["incomingTransitiveTags"], json!({"Email": "alice@example.com"}));
+
+    chain.set_trust(&chain.spoke_admin, "Spoke", &trust(HUB, &["sts:AssumeRole"])).await;
+    chain.aws.standin.calls().clear();
+    chain.assume(&hub, SPOKE, &[]).await.unwrap_err();
+    let refused = chain.aws.calls();
+    assert_eq!(refused.len(), 1, "the role's account does not see a refusal");
+    assert_eq!(
+        (&refused[0]["recipientAccountId"], &refused[0]["sharedEventID"]),
+        (&json!("999999999999"), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_role_of_the_callers_own_account_is_in_one_trail() {
+    let chain = Chain::start().await;
+    chain.aws.standin.calls().clear();
+    chain.assume(&chain.admin, HUB, &[]).await.unwrap();
+    let calls = chain.aws.calls();
+    assert_eq!((calls.len(), &calls[0]["sharedEventID"]), (1, &Value::Null));
 }
 
 #[tokio::test]

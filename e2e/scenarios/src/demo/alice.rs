@@ -34,12 +34,12 @@ impl Alice {
     }
 
     pub(super) fn enroll(&mut self, code: &str, narrator: &mut Narrator) {
-        narrator.command("alice", &format!("vouch enroll {ISSUER_URL} --code {code}"));
+        narrator.command("alice", &format!("vouch enroll {ISSUER_URL}"));
         if self.key.is_some() {
             let invite = Invite { email: EMAIL.to_owned(), code: code.to_owned() };
             narrator.output(&self.machine.enroll(&invite).text);
         } else {
-            self.at_this_terminal(&["enroll", ISSUER_URL, "--code", code]);
+            self.at_this_terminal(&["enroll", ISSUER_URL]);
         }
     }
 

@@ -17,6 +17,7 @@ use std::{
 use clap::{Parser, ValueEnum};
 
 use self::{administrator::Administrator, alice::Alice, narrator::Narrator, stage::Stage};
+use crate::guide::{DEVELOPMENT, HUB, PRODUCTION};
 
 /// Watch one tap become AWS credentials in two accounts.
 #[derive(Debug, Parser)]
@@ -84,7 +85,8 @@ fn tell(key: KeySource) {
     alice.work(&mut narrator);
 
     narrator.chapter("What CloudTrail shows in each account");
-    trail::show(&stage.calls(), &mut narrator);
+    let accounts = [(HUB, "the hub"), (DEVELOPMENT, "development"), (PRODUCTION, "production")];
+    trail::show(&stage.calls(), &accounts, &narrator);
     narrator.say("");
     narrator.say(&format!(
         "That took {}. Everything was in {} and is gone now.",

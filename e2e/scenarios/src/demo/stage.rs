@@ -75,11 +75,12 @@ impl Stage {
         narrator.output(&format!("{ISSUER_URL} is ready."));
     }
 
+    /// Shows what an administrator sees, and returns the code.
     pub(super) fn invite(&self, email: &str, narrator: &mut Narrator) -> String {
         narrator.command("operations", &format!("vouch-issuer invite {email} -f issuer.yaml --data-dir data"));
         let ran = self.world.issuer.admin(&["invite", email]).succeeded();
         narrator.output(&ran.stdout);
-        let code = ran.stdout.split_whitespace().skip_while(|word| *word != "--code").nth(1);
+        let code = ran.stdout.lines().skip_while(|line| !line.contains("invite code:")).nth(1).map(str::trim);
         code.unwrap_or_else(|| panic!("no invite code in:\n{ran}")).to_owned()
     }
 
