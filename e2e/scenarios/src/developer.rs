@@ -59,16 +59,6 @@ impl Developer {
         &self.home
     }
 
-    /// Takes over what another machine of this person knows about the issuer.
-    ///
-    /// # Panics
-    /// When nobody enrolled there.
-    pub fn copy_configuration_of(&self, other: &Self) {
-        let file = ".config/vouch/config.toml";
-        fs::create_dir_all(self.home.join(".config/vouch")).unwrap();
-        fs::copy(other.home.join(file), self.home.join(file)).unwrap();
-    }
-
     /// Plugs a key into this machine.
     pub fn insert(&mut self, key: &VirtualKey) {
         self.sockets.push(key.socket());
@@ -133,10 +123,30 @@ impl Developer {
     /// # Panics
     /// When it does not go as it should.
     pub fn enroll(&self, invite: &Invite) -> Finished {
-        let mut terminal = self.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
+        let mut terminal = self.start_enrolling(invite);
         unlock(&mut terminal);
         terminal.expect("Enrolled");
         terminal.finish().succeeded()
+    }
+
+    /// Begins to enroll and gives the invite code.
+    ///
+    /// # Panics
+    /// When the code is not asked for.
+    #[must_use]
+    pub fn start_enrolling(&self, invite: &Invite) -> Terminal {
+        let mut terminal = self.vouch_at_terminal(&["enroll", ISSUER_URL]);
+        terminal.expect("Invite code: ");
+        terminal.type_line(&invite.code);
+        terminal
+    }
+
+    /// Signs in on a machine that knows no issuer.
+    ///
+    /// # Panics
+    /// When it does not go as it should.
+    pub fn login_for_the_first_time(&self) -> Finished {
+        self.sign_in(&["login", ISSUER_URL])
     }
 
     /// Signs in with the key that is plugged in.
@@ -207,22 +217,38 @@ impl Developer {
     /// The process id of this person's agent, when one runs.
     #[must_use]
     pub fn agent(&self) -> Option<u32> {
-        let stream = UnixStream::connect(self.agent_socket()).ok()?;
-        let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
-        u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
+        agent_at(&self.agent_socket())
     }
 }
 
+/// The process that listens at a socket, when one does.
+#[must_use]
+pub fn agent_at(socket: &Path) -> Option<u32> {
+    let stream = UnixStream::connect(socket).ok()?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
+    u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
+}
+
 /// Answers the question for the PIN; a key that has none gets one.
+///
+/// # Panics
+/// When the program ends before that.
 pub fn unlock(terminal: &mut Terminal) {
-    let (needs_pin, _) = terminal.expect_one_of(&["left): ", "[Y/n] "]);
+    let unlocked = unlock_unless_it_ends(terminal);
+    assert!(unlocked.is_some(), "the PIN was not asked for:\n{}", terminal.text());
+}
+
+/// The same with a program that may end at any moment, which is `None`.
+pub fn unlock_unless_it_ends(terminal: &mut Terminal) -> Option<()> {
+    let (needs_pin, _) = terminal.expect_or_end(&["left): ", "[Y/n] "])?;
     if needs_pin == 1 {
         terminal.type_line("y");
-        terminal.expect("New PIN: ");
+        terminal.expect_or_end(&["New PIN: "])?;
         terminal.type_line(PIN);
-        terminal.expect("New PIN again: ");
+        terminal.expect_or_end(&["New PIN again: "])?;
     }
     terminal.type_line(PIN);
+    Some(())
 }
 
 impl Drop for Developer {

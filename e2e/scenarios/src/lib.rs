@@ -25,6 +25,7 @@ pub mod standin;
 pub mod terminal;
 pub mod virtual_key;
 pub mod wait;
+pub mod wire;
 pub mod world;
 
 pub use world::World;

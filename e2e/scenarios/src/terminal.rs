@@ -101,6 +101,15 @@ impl Terminal {
     /// # Panics
     /// When none appears.
     pub fn expect_one_of(&mut self, texts: &[&str]) -> (usize, String) {
+        self.expect_or_end(texts)
+            .unwrap_or_else(|| panic!("{texts:?} did not appear before the end:\n$ {}\n{}", self.line, self.text()))
+    }
+
+    /// The same; `None` when the program ends first.
+    ///
+    /// # Panics
+    /// When neither happens.
+    pub fn expect_or_end(&mut self, texts: &[&str]) -> Option<(usize, String)> {
         let started = Instant::now();
         let mut shown = self.screen.shown.lock().unwrap();
         loop {
@@ -110,25 +119,23 @@ impl Terminal {
             if let Some((at, which)) = found.min() {
                 let before = String::from_utf8_lossy(&unread[..at]).into_owned();
                 self.read += at + texts[which].len();
-                return (which, before);
+                return Some((which, before));
             }
-            let out_of_time = started.elapsed() > PATIENCE;
-            if shown.closed || out_of_time {
+            if shown.closed {
+                return None;
+            }
+            if started.elapsed() > PATIENCE {
                 let transcript = shown.text();
                 drop(shown);
-                let why = if out_of_time { "in time" } else { "before the end" };
-                panic!("{texts:?} did not appear {why}:\n$ {}\n{transcript}", self.line);
+                panic!("{texts:?} did not appear in time:\n$ {}\n{transcript}", self.line);
             }
             shown = self.screen.changed.wait_timeout(shown, Duration::from_millis(200)).unwrap().0;
         }
     }
 
-    /// Types a line.
-    ///
-    /// # Panics
-    /// When the terminal is gone.
+    /// Types a line. Nobody reads it when the program has ended; what is expected next tells.
     pub fn type_line(&mut self, text: &str) {
-        self.keyboard.write_all(format!("{text}\r").as_bytes()).unwrap();
+        let _ = self.keyboard.write_all(format!("{text}\r").as_bytes());
     }
 
     /// Presses Ctrl-C.
