@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -56,9 +56,12 @@ pub struct Ready {
     pub life: Life,
     /// The roles assumed, in order.
     pub chain: Vec<RoleArn>,
+    /// What was asked for, with the region whose endpoint answered.
+    pub request: AwsCredentialsRequest,
 }
 
-/// What tells two entries apart: everything asked for but the region.
+/// What tells two entries apart: everything asked for but the region. Credentials of a regional STS endpoint are valid in
+/// every region of the partition (IAM User Guide, "Manage AWS STS in an AWS Region"), so those that are there serve all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     role: RoleArn,
@@ -68,11 +71,14 @@ struct Key {
 
 type Flight = Shared<BoxFuture<'static, Result<Arc<Ready>, Failure>>>;
 
+/// Requests to AWS that are on their way, by the region whose endpoint was asked: whoever misses the cache gets the answer
+/// of the endpoint they named, be it a refusal.
+type Flights = HashMap<Option<String>, Flight>;
+
+#[derive(Default)]
 struct Slot {
-    request: AwsCredentialsRequest,
     ready: ArcSwapOption<Ready>,
-    /// The request to AWS that is on its way.
-    flight: Mutex<Option<Flight>>,
+    flights: Mutex<Flights>,
     /// Unix seconds.
     used_at: AtomicI64,
     /// Unix seconds; no renewal in the background before.
@@ -102,16 +108,16 @@ impl CredentialCache {
         let slot = self.slot(request);
         slot.used_at.store(now.as_second(), Ordering::Relaxed);
         let Some(ready) = slot.ready.load_full() else {
-            return self.flight(&slot).await;
+            return self.flight(&slot, request).await;
         };
         match ready.life.at(now) {
             Freshness::Fresh => Ok(ready),
             Freshness::Aging => {
-                self.renew(&slot, now);
+                self.renew(&slot, &ready, now);
                 Ok(ready)
             }
-            Freshness::Old => Ok(self.flight(&slot).await.unwrap_or(ready)),
-            Freshness::Dead => self.flight(&slot).await,
+            Freshness::Old => Ok(self.flight(&slot, request).await.unwrap_or(ready)),
+            Freshness::Dead => self.flight(&slot, request).await,
         }
     }
 
@@ -120,12 +126,12 @@ impl CredentialCache {
         let now = self.clock.now();
         for slot in self.slots.load().values() {
             let used_at = Timestamp::from_second(slot.used_at.load(Ordering::Relaxed)).unwrap_or(Timestamp::MIN);
-            if slot.ready.load().as_ref().is_some_and(|ready| ready.life.due(now, used_at)) {
-                self.renew(slot, now);
+            if let Some(ready) = slot.ready.load_full().filter(|ready| ready.life.due(now, used_at)) {
+                self.renew(slot, &ready, now);
             }
         }
         let useless = |slot: &Slot| {
-            slot.flying().is_none()
+            slot.flying().is_empty()
                 && slot.ready.load().as_ref().is_none_or(|ready| ready.life.at(now) == Freshness::Dead)
         };
         if self.slots.load().values().any(|slot| useless(slot)) {
@@ -147,7 +153,7 @@ impl CredentialCache {
             .filter_map(|slot| {
                 let ready = slot.ready.load_full().filter(|ready| ready.life.at(now) != Freshness::Dead)?;
                 Some(CachedCredential {
-                    request: slot.request.clone(),
+                    request: ready.request.clone(),
                     chain: ready.chain.clone(),
                     expires_at: ready.life.until,
                     refresh_at: ready.life.refresh_at(),
@@ -165,7 +171,7 @@ impl CredentialCache {
         if let Some(slot) = self.slots.load().get(&key) {
             return Arc::clone(slot);
         }
-        let new = Arc::new(Slot::new(request.clone()));
+        let new = Arc::new(Slot::default());
         self.slots.rcu(|slots| {
             let mut slots = HashMap::clone(slots);
             slots.entry(key.clone()).or_insert_with(|| Arc::clone(&new));
@@ -175,17 +181,17 @@ impl CredentialCache {
         self.slots.load().get(&key).map_or(new, Arc::clone)
     }
 
-    /// Begins a renewal nobody waits for, unless the last one failed a moment ago.
-    fn renew(&self, slot: &Arc<Slot>, now: Timestamp) {
+    /// Begins a renewal nobody waits for, at the endpoint that answered before, unless the last one failed a moment ago.
+    fn renew(&self, slot: &Arc<Slot>, ready: &Ready, now: Timestamp) {
         if now.as_second() >= slot.renew_from.load(Ordering::Relaxed) {
-            drop(self.flight(slot));
+            drop(self.flight(slot, &ready.request));
         }
     }
 
-    /// The request that is on its way, or a new one. It goes on when all who wait for it give up.
-    fn flight(&self, slot: &Arc<Slot>) -> Flight {
+    /// The request that is on its way to the region's endpoint, or a new one. It goes on when all who wait for it give up.
+    fn flight(&self, slot: &Arc<Slot>, request: &AwsCredentialsRequest) -> Flight {
         let mut flying = slot.flying();
-        if let Some(flight) = flying.as_ref() {
+        if let Some(flight) = flying.get(&request.region) {
             return flight.clone();
         }
         // It may have landed between the caller's look and this one.
@@ -193,14 +199,14 @@ impl CredentialCache {
         if let Some(ready) = slot.ready.load_full().filter(|ready| ready.life.at(now) == Freshness::Fresh) {
             return futures::future::ready(Ok(ready)).boxed().shared();
         }
-        let task =
-            tokio::spawn(land(Arc::clone(slot), self.source.obtain(slot.request.clone()), Arc::clone(&self.clock)));
+        let asked = self.source.obtain(request.clone());
+        let task = tokio::spawn(land(Arc::clone(slot), request.clone(), asked, Arc::clone(&self.clock)));
         let flight = async move {
             task.await
                 .unwrap_or_else(|_| Err(Failure::new(Category::General, "the agent could not finish the request")))
         };
         let flight = flight.boxed().shared();
-        *flying = Some(flight.clone());
+        flying.insert(request.region.clone(), flight.clone());
         flight
     }
 }
@@ -208,49 +214,43 @@ impl CredentialCache {
 /// Waits for the source and puts its answer into the slot.
 async fn land(
     slot: Arc<Slot>,
-    request: BoxFuture<'static, Result<Obtained, Failure>>,
+    request: AwsCredentialsRequest,
+    asked: BoxFuture<'static, Result<Obtained, Failure>>,
     clock: SharedClock,
 ) -> Result<Arc<Ready>, Failure> {
     // Frees the slot for the next request even when the source panics.
-    let _landing = Landing(&slot);
+    let _landing = Landing { slot: &slot, region: &request.region };
     let from = clock.now();
-    let ready = request.await.and_then(|obtained| Ready::new(obtained, from).map(Arc::new));
+    let ready = asked.await.and_then(|obtained| Ready::new(obtained, from, request.clone()).map(Arc::new));
     match &ready {
         Ok(ready) => slot.ready.store(Some(Arc::clone(ready))),
         Err(failure) => {
-            tracing::info!(role = %slot.request.role, category = ?failure.category, "no credentials: {failure}");
+            tracing::info!(role = %request.role, category = ?failure.category, "no credentials: {failure}");
             slot.renew_from.store(clock.now().as_second() + RENEWAL_PAUSE_SECONDS, Ordering::Relaxed);
         }
     }
     ready
 }
 
-struct Landing<'a>(&'a Slot);
+struct Landing<'a> {
+    slot: &'a Slot,
+    region: &'a Option<String>,
+}
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        *self.0.flying() = None;
+        self.slot.flying().remove(self.region);
     }
 }
 
 impl Slot {
-    fn new(request: AwsCredentialsRequest) -> Self {
-        Self {
-            request,
-            ready: ArcSwapOption::empty(),
-            flight: Mutex::new(None),
-            used_at: AtomicI64::new(0),
-            renew_from: AtomicI64::new(0),
-        }
-    }
-
-    fn flying(&self) -> std::sync::MutexGuard<'_, Option<Flight>> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    fn flying(&self) -> MutexGuard<'_, Flights> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ready {
-    fn new(obtained: Obtained, from: Timestamp) -> Result<Self, Failure> {
+    fn new(obtained: Obtained, from: Timestamp, request: AwsCredentialsRequest) -> Result<Self, Failure> {
         let until = obtained.credentials.expiration;
         let reply = Response::Ok(Reply::AwsCredentials(obtained.credentials));
         let mut line = Zeroizing::new(Vec::with_capacity(4096));
@@ -258,7 +258,7 @@ impl Ready {
             Failure::new(Category::General, format!("cannot put the credentials into words: {error}"))
         })?;
         line.push(b'\n');
-        Ok(Self { line, life: Life { from, until }, chain: obtained.chain })
+        Ok(Self { line, life: Life { from, until }, chain: obtained.chain, request })
     }
 }
 

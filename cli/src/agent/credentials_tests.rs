@@ -14,6 +14,8 @@ struct Source {
     asked: AtomicUsize,
     gate: Arc<Semaphore>,
     failing: Mutex<Option<Failure>>,
+    /// The region of every request, in order.
+    regions: Mutex<Vec<Option<String>>>,
 }
 
 impl Source {
@@ -29,6 +31,7 @@ impl Source {
 impl CredentialSource for Source {
     fn obtain(&self, request: AwsCredentialsRequest) -> BoxFuture<'static, Result<Obtained, Failure>> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.regions.lock().unwrap().push(request.region.clone());
         let (gate, clock) = (Arc::clone(&self.gate), Arc::clone(&self.clock));
         let failure = self.failing.lock().unwrap().clone();
         Box::pin(async move {
@@ -53,13 +56,23 @@ const OPEN: usize = 1000;
 fn cache(permits: usize) -> (Arc<CredentialCache>, Arc<Source>, Arc<ManualClock>) {
     let clock = ManualClock::at("2026-11-21T09:30:00Z");
     let gate = Arc::new(Semaphore::new(permits));
-    let source = Arc::new(Source { clock: clock.clone(), asked: AtomicUsize::new(0), gate, failing: Mutex::new(None) });
+    let source = Arc::new(Source {
+        clock: clock.clone(),
+        asked: AtomicUsize::new(0),
+        gate,
+        failing: Mutex::new(None),
+        regions: Mutex::default(),
+    });
     (Arc::new(CredentialCache::new(source.clone(), clock.clone())), source, clock)
 }
 
 fn request(account: &str) -> AwsCredentialsRequest {
     let role = format!("arn:aws:iam::{account}:role/vouch/VouchAccess").parse().unwrap();
     AwsCredentialsRequest { role, via: None, duration: None, region: None }
+}
+
+fn from(region: &str) -> AwsCredentialsRequest {
+    AwsCredentialsRequest { region: Some(region.to_owned()), ..request("111111111111") }
 }
 
 async fn key_id(cache: &CredentialCache) -> String {
@@ -146,14 +159,46 @@ async fn a_hit_asks_nobody_and_takes_no_lock() {
 async fn another_region_is_the_same_entry_and_another_role_is_not() {
     let (cache, source, _) = cache(OPEN);
     cache.get(&request("111111111111")).await.unwrap();
-    cache
-        .get(&AwsCredentialsRequest { region: Some("eu-west-1".to_owned()), ..request("111111111111") })
-        .await
-        .unwrap();
+    cache.get(&from("eu-west-1")).await.unwrap();
     assert_eq!(source.asked(), 1);
     cache.get(&request("222222222222")).await.unwrap();
     cache.get(&AwsCredentialsRequest { duration: Some(900), ..request("111111111111") }).await.unwrap();
     assert_eq!((source.asked(), cache.list().len()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_refusal_from_one_regions_endpoint_is_not_served_to_a_caller_of_another() {
+    let (cache, source, _) = cache(0);
+    source.fail(Some(failure()));
+    let refused = tokio::spawn({
+        let cache = Arc::clone(&cache);
+        async move { cache.get(&from("eu-south-9")).await.err() }
+    });
+    settle().await;
+    source.fail(None);
+    let served = tokio::spawn({
+        let cache = Arc::clone(&cache);
+        async move { cache.get(&from("eu-west-1")).await.is_ok() }
+    });
+    settle().await;
+    source.gate.add_permits(OPEN);
+    assert_eq!((refused.await.unwrap(), served.await.unwrap()), (Some(failure()), true));
+    let asked = ["eu-south-9", "eu-west-1"].map(|region| Some(region.to_owned()));
+    assert_eq!(*source.regions.lock().unwrap(), asked);
+}
+
+#[tokio::test]
+async fn whoever_finds_nothing_in_the_cache_decides_whose_endpoint_is_asked() {
+    let (cache, source, clock) = cache(OPEN);
+    cache.get(&from("eu-west-1")).await.unwrap();
+    assert_eq!(cache.list().first().unwrap().request.region.as_deref(), Some("eu-west-1"));
+    clock.advance(50 * 60);
+    cache.get(&from("us-west-2")).await.unwrap();
+    settle().await;
+    clock.advance(2 * 3600);
+    cache.get(&from("us-west-2")).await.unwrap();
+    let asked = ["eu-west-1", "eu-west-1", "us-west-2"].map(|region| Some(region.to_owned()));
+    assert_eq!(*source.regions.lock().unwrap(), asked, "the renewal in the middle went where the answer came from");
 }
 
 #[tokio::test]
@@ -235,5 +280,5 @@ async fn a_fault_in_the_source_is_a_failure_and_does_not_block_the_entry() {
         let failure = cache.get(&request("111111111111")).await.err().unwrap();
         assert_eq!(failure.category, Category::General);
     }
-    assert!(cache.slot(&request("111111111111")).flying().is_none());
+    assert!(cache.slot(&request("111111111111")).flying().is_empty());
 }
