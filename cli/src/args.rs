@@ -89,20 +89,30 @@ pub struct EnrollArgs {
     /// The issuer, such as https://vouch.example.com
     #[arg(value_name = "URL", value_parser = IssuerUrl::from_person)]
     pub url: IssuerUrl,
-    /// The invite code an administrator gave you
+    /// The invite code, for scripts: other users of this machine can see it here. Without it you are asked; when
+    /// standard input is no terminal, its first line is the code
     #[arg(long, value_name = "CODE")]
-    pub code: String,
+    pub code: Option<String>,
     /// What to call the key (default: its model)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Switch to this issuer without asking when the machine is set up for another
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `vouch login`.
 #[derive(Debug, Args)]
 pub struct LoginArgs {
+    /// The issuer, on a machine that does not know it yet (default: the configured one)
+    #[arg(value_name = "URL", value_parser = IssuerUrl::from_person)]
+    pub url: Option<IssuerUrl>,
     /// Sign in again although you are signed in
     #[arg(long)]
     pub force: bool,
+    /// Switch to the issuer named without asking when the machine is set up for another
+    #[arg(long, requires = "url")]
+    pub replace: bool,
 }
 
 /// `vouch logout`.
@@ -171,7 +181,7 @@ pub struct CredentialAwsArgs {
     /// How long the credentials shall last, in seconds (default: 3600)
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(900..=43_200))]
     pub duration: Option<u32>,
-    /// Whose STS endpoint to ask (default: AWS_REGION, else AWS_DEFAULT_REGION, else by partition)
+    /// Whose STS endpoint to ask when none are cached (default: AWS_REGION, else AWS_DEFAULT_REGION, else by partition)
     #[arg(long, value_name = "REGION", value_parser = region::parse)]
     pub region: Option<String>,
 }
@@ -230,6 +240,8 @@ pub struct DoctorArgs {
 /// What `vouch doctor` looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DoctorArea {
+    /// The configuration file, and variables that lead elsewhere
+    Config,
     /// The issuer: reachable, trusted, same clock, same name
     Issuer,
     /// Security keys on this machine

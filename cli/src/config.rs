@@ -12,7 +12,7 @@ use crate::{
     paths,
 };
 
-/// `config.toml`. `vouch enroll` writes it.
+/// `config.toml`. `vouch enroll` and `vouch login` write it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -50,7 +50,7 @@ impl Config {
         };
         Self::parse(&text).map(Some).map_err(|why| {
             Failure::new(Category::Configuration, format!("{} is not valid: {why}", path.display()))
-                .hint("Correct it, or delete it and run: vouch enroll URL --code CODE")
+                .hint("Correct it, or move it away and run: vouch login URL")
         })
     }
 
@@ -61,7 +61,7 @@ impl Config {
     pub fn require() -> Result<Self, Failure> {
         Self::load()?.ok_or_else(|| {
             Failure::new(Category::Configuration, "this machine does not know your issuer yet")
-                .hint("Run: vouch enroll URL --code CODE")
+                .hint("Run: vouch enroll URL, or with a key that is enrolled already: vouch login URL")
         })
     }
 
@@ -78,6 +78,36 @@ impl Config {
         atomic_file::replace(&path, text.as_bytes(), 0o600).map_err(|error| failed(&error))
     }
 
+    /// Where [`Config::keep`] keeps it: another name for every issuer.
+    ///
+    /// # Errors
+    /// As [`Config::path`].
+    pub fn kept_path(&self) -> Result<PathBuf, Failure> {
+        Ok(Self::path()?.with_file_name(self.kept_name()))
+    }
+
+    /// Keeps the file as it is under a name of its issuer, beside it. What is kept of the same issuer from before is
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`Category::Configuration`] when there is no such file or the copy cannot be written.
+    pub fn keep(&self) -> Result<(), Failure> {
+        let (path, kept) = (Self::path()?, self.kept_path()?);
+        let copied = fs::read(&path).and_then(|bytes| atomic_file::replace(&kept, &bytes, 0o600));
+        copied.map_err(|error| {
+            let message = format!("cannot keep {} as {}: {error}", path.display(), kept.display());
+            Failure::new(Category::Configuration, message).hint("Nothing was changed")
+        })
+    }
+
+    /// `config.vouch.example.com.toml`.
+    fn kept_name(&self) -> String {
+        let issuer = self.issuer.as_str().trim_start_matches("https://");
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let slug: String = issuer.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+        format!("config.{slug}.toml")
+    }
+
     /// The first line of what is wrong, with its place.
     fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
@@ -86,6 +116,51 @@ impl Config {
                 Some(line) => format!("line {line}: {}", error.message()),
                 None => error.message().to_owned(),
             }
+        })
+    }
+}
+
+/// The file as it was at one moment, to bring it back.
+#[derive(Debug)]
+pub struct Snapshot {
+    path: PathBuf,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Snapshot {
+    /// Reads the file, valid or not.
+    ///
+    /// # Errors
+    /// [`Category::Configuration`] when it is there and cannot be read.
+    pub fn take() -> Result<Self, Failure> {
+        Self::of(Config::path()?)
+    }
+
+    fn of(path: PathBuf) -> Result<Self, Failure> {
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(Failure::new(Category::Configuration, format!("cannot read {}: {error}", path.display())));
+            }
+        };
+        Ok(Self { path, bytes })
+    }
+
+    /// Makes the file what it was; one that was not there is removed.
+    ///
+    /// # Errors
+    /// [`Category::Configuration`] when it cannot be written.
+    pub fn restore(&self) -> Result<(), Failure> {
+        let done = match &self.bytes {
+            Some(bytes) => atomic_file::replace(&self.path, bytes, 0o600),
+            None => match fs::remove_file(&self.path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        };
+        done.map_err(|error| {
+            Failure::new(Category::Configuration, format!("cannot bring back {}: {error}", self.path.display()))
         })
     }
 }
@@ -106,6 +181,32 @@ mod tests {
         let text = toml::to_string(&config).unwrap();
         assert_eq!(text, "issuer = \"https://vouch.example.com\"\nemail = \"alice@example.com\"\n");
         assert_eq!(Config::parse(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn what_is_kept_of_an_issuer_has_a_name_without_folders() {
+        for (issuer, name) in [
+            ("https://vouch.example.com", "config.vouch.example.com.toml"),
+            ("https://localhost:8443/team", "config.localhost_8443_team.toml"),
+        ] {
+            let issuer = issuer.parse().unwrap();
+            assert_eq!(Config { issuer, email: None, credential_id: None }.kept_name(), name);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_brings_back_what_was_there_and_removes_what_was_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let none = Snapshot::of(path.clone()).unwrap();
+        fs::write(&path, "not even valid").unwrap();
+        let some = Snapshot::of(path.clone()).unwrap();
+        fs::write(&path, "issuer = \"https://vouch.example.com\"\n").unwrap();
+        some.restore().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"not even valid");
+        none.restore().unwrap();
+        assert!(!path.exists());
+        none.restore().unwrap();
     }
 
     #[test]

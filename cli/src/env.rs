@@ -43,6 +43,14 @@ impl Variable {
     }
 }
 
+impl Variable {
+    /// Whether the agent reads it.
+    #[must_use]
+    pub fn is_read_by_agent(&self) -> bool {
+        self.read_by != COMMAND
+    }
+}
+
 const COMMAND: &str = "command";
 const AGENT: &str = "agent";
 const BOTH: &str = "command and agent";
@@ -148,7 +156,8 @@ pub const AWS_REGION: Variable = Variable {
     group: Group::Aws,
     read_by: COMMAND,
     meaning: "Region whose STS endpoint issues credentials, unless `--region` names one. Default: `us-east-1`, \
-              `cn-north-1` or `us-gov-west-1`, by the role's partition.",
+              `cn-north-1` or `us-gov-west-1`, by the role's partition. Credentials that are cached already serve \
+              every region, whichever endpoint they came from.",
 };
 /// Region of the STS endpoint, second choice.
 pub const AWS_DEFAULT_REGION: Variable = Variable {
@@ -177,6 +186,21 @@ pub const AWS_ENDPOINT_URL_STS: Variable = Variable {
     group: Group::Aws,
     read_by: AGENT,
     meaning: "STS endpoint to use instead of the regional one, for a private endpoint. `https`, or on this machine.",
+};
+
+/// Static keys in the environment.
+pub const AWS_ACCESS_KEY_ID: Variable = Variable {
+    name: "AWS_ACCESS_KEY_ID",
+    group: Group::Aws,
+    read_by: COMMAND,
+    meaning: "Only looked at by `vouch doctor`: most AWS tools take static keys of the environment before any profile.",
+};
+/// The profile AWS tools use.
+pub const AWS_PROFILE: Variable = Variable {
+    name: "AWS_PROFILE",
+    group: Group::Aws,
+    read_by: COMMAND,
+    meaning: "Only looked at by `vouch doctor`, to notice a profile that is not there.",
 };
 
 /// How long a helper waits.
@@ -222,6 +246,8 @@ pub const ALL: &[&Variable] = &[
     &AWS_CONFIG_FILE,
     &AWS_SHARED_CREDENTIALS_FILE,
     &AWS_ENDPOINT_URL_STS,
+    &AWS_ACCESS_KEY_ID,
+    &AWS_PROFILE,
     &VOUCH_TIMEOUT,
     &VOUCH_LOG,
     &NO_COLOR,

@@ -23,6 +23,17 @@ pub struct Interrupt {
 struct Shared {
     state: Mutex<State>,
     raised: Condvar,
+    farewell: Mutex<Farewell>,
+}
+
+/// What is to be done before a signal ends the process, for which nothing is dropped.
+#[derive(Default)]
+struct Farewell(Option<Box<dyn Fn() + Send>>);
+
+impl std::fmt::Debug for Farewell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Farewell").field(&self.0.is_some()).finish()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +50,7 @@ pub struct Shield {
 }
 
 impl Interrupt {
-    /// Listens to SIGINT, SIGTERM and SIGHUP from now on.
+    /// Listens to SIGINT, SIGQUIT, SIGTERM and SIGHUP from now on.
     ///
     /// # Errors
     /// When the system has no thread or handler left.
@@ -52,20 +63,23 @@ impl Interrupt {
             let _inside = runtime.enter();
             [
                 (signal(SignalKind::interrupt())?, 2_u8),
+                (signal(SignalKind::quit())?, 3),
                 (signal(SignalKind::terminate())?, 15),
                 (signal(SignalKind::hangup())?, 1),
             ]
         };
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let [(mut interrupts, int), (mut terminations, term), (mut hangups, hup)] = signals;
+            let [(mut interrupts, int), (mut quits, quit), (mut terminations, term), (mut hangups, hup)] = signals;
             runtime.block_on(async {
                 loop {
                     let number = tokio::select! {
                         _ = interrupts.recv() => int,
+                        _ = quits.recv() => quit,
                         _ = terminations.recv() => term,
                         _ = hangups.recv() => hup,
                     };
                     if listener.raise() {
+                        listener.say_farewell();
                         std::process::exit(128 + i32::from(number));
                     }
                 }
@@ -81,6 +95,17 @@ impl Interrupt {
         state.raised = true;
         self.shared.raised.notify_all();
         last_word
+    }
+
+    /// Does `farewell` before a signal ends the process. It must not wait for anything.
+    pub fn before_exit(&self, farewell: impl Fn() + Send + 'static) {
+        self.shared.farewell.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(Box::new(farewell));
+    }
+
+    pub(crate) fn say_farewell(&self) {
+        if let Some(farewell) = &self.shared.farewell.lock().unwrap_or_else(PoisonError::into_inner).0 {
+            farewell();
+        }
     }
 
     /// Whether the person wants to stop.

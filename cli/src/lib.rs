@@ -19,6 +19,7 @@ pub mod hot_path;
 pub mod interrupt;
 pub mod issuer_url;
 pub mod network;
+pub mod overrides;
 pub mod paths;
 pub mod prompt;
 pub mod region;

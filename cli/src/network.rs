@@ -95,6 +95,10 @@ pub fn client(trust: &Trust) -> Result<reqwest::Client, Failure> {
         .map_err(|error| failed(&error))
 }
 
+/// What helps when nobody knows which part of the way failed. A server that starts again is the usual one.
+pub const UNREACHED: &str =
+    "Try again; if it stays so, check the network, and behind a proxy set HTTPS_PROXY and run: vouch agent stop";
+
 /// Says in a person's words why `host` could not be asked.
 #[must_use]
 pub fn explain(host: &str, error: reqwest::Error) -> Failure {
@@ -105,12 +109,12 @@ pub fn explain(host: &str, error: reqwest::Error) -> Failure {
         Some(tls) => explain_tls(host, tls),
         None if dns => Failure::new(Category::Network, format!("cannot reach {host}: its name is not known"))
             .hint("Check the network connection and the name"),
-        None if timeout => Failure::new(Category::Network, format!("cannot reach {host}: no answer in time"))
-            .hint("Check the network connection; behind a proxy, set HTTPS_PROXY and run: vouch agent stop"),
+        None if timeout => {
+            Failure::new(Category::Network, format!("cannot reach {host}: no answer in time")).hint(UNREACHED)
+        }
         None => {
             let why = find::<io::Error>(&error).map_or_else(|| "the connection failed".to_owned(), describe_io);
-            Failure::new(Category::Network, format!("cannot reach {host}: {why}"))
-                .hint("Check the network connection; behind a proxy, set HTTPS_PROXY and run: vouch agent stop")
+            Failure::new(Category::Network, format!("cannot reach {host}: {why}")).hint(UNREACHED)
         }
     };
     causes(&error).fold(failure, Failure::detail)

@@ -124,11 +124,13 @@ impl Client {
 /// How long a command waits for an answer.
 #[must_use]
 pub fn timeout() -> Duration {
-    env::VOUCH_TIMEOUT
-        .text()
-        .and_then(|text| text.parse().ok())
-        .filter(|seconds| (1..=600).contains(seconds))
-        .map_or(DEFAULT_TIMEOUT, Duration::from_secs)
+    env::VOUCH_TIMEOUT.text().and_then(|text| timeout_of(&text)).unwrap_or(DEFAULT_TIMEOUT)
+}
+
+/// What a value of the variable means; `None` when it means nothing.
+#[must_use]
+pub fn timeout_of(text: &str) -> Option<Duration> {
+    text.parse().ok().filter(|seconds| (1..=600).contains(seconds)).map(Duration::from_secs)
 }
 
 /// Something other than our agent is at the socket.

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use vouch_issuer_api::error::ErrorCode;
 use webauthn_rs_proto::PublicKeyCredential;
 use zeroize::Zeroizing;
 
@@ -27,6 +28,7 @@ use crate::{
     error::{Category, Failure},
     issuer_url::IssuerUrl,
     network::{self, Trust},
+    overrides::Override,
 };
 
 /// What the agent took from its environment when it started.
@@ -36,6 +38,8 @@ pub struct Settings {
     pub trust: Trust,
     /// STS endpoint instead of the regional one.
     pub sts_endpoint: Option<String>,
+    /// What the environment changes, to show.
+    pub overrides: Vec<Override>,
 }
 
 /// The agent.
@@ -96,6 +100,7 @@ impl Agent {
                 self.stop.notify_one();
                 Ok(Reply::Done)
             }
+            Request::CheckIssuer { issuer } => self.check_issuer(&issuer).await,
             Request::LoginChallenge { issuer } => {
                 // Before anybody touches a key for nothing.
                 self.sts_endpoint()?;
@@ -142,11 +147,35 @@ impl Agent {
         self.settings.sts_endpoint.as_deref().map(private_endpoint).transpose()
     }
 
+    async fn check_issuer(&self, url: &str) -> Outcome {
+        let said = match self.issuer(url)?.discovery().await.map_err(IssuerError::into_failure) {
+            Ok(discovery) => discovery.issuer,
+            Err(failure) if failure.category == Category::Network => return Err(failure),
+            Err(failure) => {
+                let stranger =
+                    Failure::new(Category::Configuration, format!("{url} does not answer as an issuer does"));
+                let stranger = stranger.hint("Check the URL, port and path included, with whoever gave it to you");
+                return Err(failure.details.into_iter().fold(stranger.detail(failure.message), Failure::detail));
+            }
+        };
+        if said == url {
+            return Ok(Reply::Done);
+        }
+        Err(Failure::new(Category::Configuration, format!("what answers at {url} calls itself {said}"))
+            .hint("Use the exact URL your administrator gave you, or show this to them"))
+    }
+
     async fn login(&self, issuer: &str, state: &str, assertion: &PublicKeyCredential) -> Outcome {
         let sts_endpoint = self.sts_endpoint()?;
         let client = self.issuer(issuer)?;
         let key = DpopKey::generate().map_err(|error| Failure::new(Category::General, error.to_string()))?;
-        let response = client.login(state, assertion, &key).await.map_err(IssuerError::into_failure)?;
+        let response = match client.login(state, assertion, &key).await {
+            Ok(response) => response,
+            Err(IssuerError::Refused { code: ErrorCode::KeyUnknown, failure }) => {
+                return Ok(Reply::UnknownKey(failure));
+            }
+            Err(error) => return Err(error.into_failure()),
+        };
         if !response.token_type.eq_ignore_ascii_case("DPoP") {
             // RFC 9449 §5: anything else would be a token that whoever copies it can use.
             return Err(Failure::new(
@@ -200,6 +229,7 @@ impl Agent {
                 .as_ref()
                 .and_then(|session| offset(&session.grant.client))
                 .or_else(|| self.issuers.lock().unwrap_or_else(PoisonError::into_inner).values().find_map(offset)),
+            overrides: self.settings.overrides.clone(),
         }
     }
 

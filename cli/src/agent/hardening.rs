@@ -1,4 +1,4 @@
-//! What keeps the agent's memory and files to its owner.
+//! What keeps the memory and the files of the agent, and the memory of whoever asks for a PIN, to their owner.
 
 use std::{
     fs, io,
@@ -13,17 +13,26 @@ use rustix::{
 
 use crate::error::{Category, Failure};
 
-/// No core dumps, no tracing by other processes of the same user (`PR_SET_DUMPABLE`, prctl(2)), files for the owner
-/// alone.
+/// No core dumps and no tracing by other processes of the same user (`PR_SET_DUMPABLE`, prctl(2)): for every process that
+/// holds a PIN, an invite code or a session.
 ///
 /// # Errors
-/// When the system refuses; an agent that cannot protect its memory does not run.
-pub fn protect_process() -> Result<(), Failure> {
+/// When the system refuses; a process that cannot protect its memory asks for no secret.
+pub fn protect_memory() -> Result<(), Failure> {
     let refused = |error: rustix::io::Errno| {
-        Failure::new(Category::General, format!("the system does not let the agent protect its memory: {error}"))
+        Failure::new(Category::General, format!("the system does not let vouch protect its memory: {error}"))
+            .hint("Look for a limit on prctl or setrlimit, such as a seccomp filter.")
     };
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(refused)?;
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused)
+}
+
+/// [`protect_memory`], and files for the owner alone.
+///
+/// # Errors
+/// As [`protect_memory`].
+pub fn protect_process() -> Result<(), Failure> {
+    protect_memory()?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     Ok(())
 }
@@ -84,6 +93,14 @@ mod tests {
     use std::os::unix::{fs::PermissionsExt as _, net::UnixListener};
 
     use super::*;
+
+    #[test]
+    fn a_protected_process_can_be_neither_dumped_nor_traced() {
+        protect_memory().unwrap();
+        assert_eq!(rustix::process::dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        let limit = rustix::process::getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+    }
 
     #[test]
     fn a_folder_is_made_for_its_owner_alone() {

@@ -1,6 +1,7 @@
 //! Every call of the contract, with its path and its types.
 
 use http::Method;
+use serde::Deserialize;
 use vouch_issuer_api::{
     aws::{AwsRole, AwsRoleList, AwsTokenRequest, AwsTokenResponse},
     enroll::{
@@ -19,13 +20,27 @@ use super::{
 };
 use crate::error::{Category, Failure};
 
+/// The part of OpenID Connect Discovery 1.0 §3 that is judged here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Discovery {
+    /// The issuer's own idea of its URL.
+    pub issuer: String,
+    /// Where its keys are.
+    pub jwks_uri: String,
+}
+
 type Answer<T> = Result<T, IssuerError>;
 
 impl IssuerClient {
-    /// A challenge to sign in.
+    /// What the issuer says of itself.
     ///
     /// # Errors
     /// As [`IssuerClient::send`]; so all below.
+    pub async fn discovery(&self) -> Answer<Discovery> {
+        self.fetch(Call::new(Method::GET, paths::DISCOVERY, None, Proof::None)).await
+    }
+
+    /// A challenge to sign in.
     pub async fn login_challenge(&self) -> Answer<ChallengeResponse> {
         self.fetch(Call::new(Method::POST, paths::FIDO2_CHALLENGE, None, Proof::None)).await
     }

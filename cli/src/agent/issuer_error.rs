@@ -118,8 +118,9 @@ impl Refusal<'_> {
 
 fn category(code: ErrorCode) -> Category {
     match code {
-        ErrorCode::InvalidToken | ErrorCode::SessionEnded | ErrorCode::InvalidGrant => Category::NotLoggedIn,
-        ErrorCode::InviteUnknown
+        ErrorCode::InvalidToken | ErrorCode::SessionEnded => Category::NotLoggedIn,
+        ErrorCode::InvalidGrant
+        | ErrorCode::InviteUnknown
         | ErrorCode::InviteUsed
         | ErrorCode::InviteExpired
         | ErrorCode::InvitesOff
@@ -198,6 +199,14 @@ mod tests {
             assert!(!failure.message.contains(&status.to_string()), "no bare status code: {failure}");
             assert!(failure.details.iter().any(|line| line.contains(&status.to_string())));
         }
+    }
+
+    #[test]
+    fn an_assertion_that_is_refused_is_a_no_and_leaves_the_session_alone() {
+        let error =
+            refusal(400, r#"{"error":"invalid_grant","error_description":"The key was copied.","hint":"Tell."}"#);
+        assert_eq!(error.end_of_session(), None);
+        assert_eq!(error.into_failure().category, Category::Denied);
     }
 
     #[test]

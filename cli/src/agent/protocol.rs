@@ -14,7 +14,7 @@ use vouch_issuer_api::{
 };
 use webauthn_rs_proto::PublicKeyCredential;
 
-use crate::error::Failure;
+use crate::{error::Failure, overrides::Override};
 
 /// Raised when a message changes its meaning; an agent of another version is replaced.
 pub const VERSION: u32 = 1;
@@ -42,6 +42,11 @@ pub enum Request {
     Status,
     /// End the agent; the session and the cache are forgotten.
     Stop,
+    /// Whether what answers at a URL is the issuer of that name. To be asked before anything is sent to a new one.
+    CheckIssuer {
+        /// The URL.
+        issuer: String,
+    },
     /// Fetch a login challenge from `issuer`.
     LoginChallenge {
         /// The configured issuer URL.
@@ -106,6 +111,7 @@ impl std::fmt::Debug for Request {
             Self::AwsCredentials(_) => "AwsCredentials",
             Self::Status => "Status",
             Self::Stop => "Stop",
+            Self::CheckIssuer { .. } => "CheckIssuer",
             Self::LoginChallenge { .. } => "LoginChallenge",
             Self::Login { .. } => "Login",
             Self::Logout { .. } => "Logout",
@@ -122,7 +128,7 @@ impl std::fmt::Debug for Request {
 }
 
 /// One credential request. All members but the region are the cache key: credentials of any regional endpoint serve
-/// in every region of the partition.
+/// in every region of the partition. The region decides whose endpoint is asked when the cache has none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AwsCredentialsRequest {
     /// The role wanted in the end.
@@ -169,6 +175,8 @@ pub enum Reply {
     LoginChallenge(Box<ChallengeResponse>),
     /// To `Login`.
     Session(SessionInfo),
+    /// To `Login`, when the issuer does not know the key that signed: another one may do.
+    UnknownKey(Failure),
     /// To `EnrollChallenge` and `AddKeyChallenge`.
     Registration(Box<RegistrationChallenge>),
     /// To `Enroll` and `AddKey`.
@@ -235,6 +243,9 @@ pub struct AgentStatus {
     /// This machine's clock minus the issuer's, in milliseconds, when last compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_ms: Option<i64>,
+    /// What the agent's own environment changes, which is that of whichever command started it.
+    #[serde(default)]
+    pub overrides: Vec<Override>,
 }
 
 /// A session that is over.

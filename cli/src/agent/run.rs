@@ -26,6 +26,7 @@ use crate::{
     env::{self, Variable},
     error::{Category, Failure},
     network::Trust,
+    overrides::{self, Reader},
     paths,
 };
 
@@ -56,7 +57,11 @@ pub fn run(detach: bool) -> Result<(), Failure> {
             .map_err(|error| failed(&format!("cannot make the folder {}", folder.display()), &error))?;
     }
     log::begin(log_folder.as_deref()).map_err(|error| failed("cannot open its log", &error))?;
-    let settings = Settings { trust: Trust::of(&Variable::get), sts_endpoint: env::AWS_ENDPOINT_URL_STS.text() };
+    let settings = Settings {
+        trust: Trust::of(&Variable::get),
+        sts_endpoint: env::AWS_ENDPOINT_URL_STS.text(),
+        overrides: overrides::in_effect(Reader::Agent, &|name| std::env::var_os(name)),
+    };
     let agent = Agent::new(settings, Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -5,7 +5,10 @@
 use vouch_iam::arn::RoleArn;
 
 use super::sts::StsError;
-use crate::error::{Category, Failure};
+use crate::{
+    error::{Category, Failure},
+    network::UNREACHED,
+};
 
 /// AWS could not fetch the signing keys. Also seen for a moment when the fetch hiccups.
 const NO_VERIFICATION_KEY: &str = "Couldn't retrieve verification key from your identity provider";
@@ -55,8 +58,8 @@ impl Hop<'_> {
     pub fn explain(&self, error: &StsError) -> Failure {
         match error {
             StsError::Unreachable(causes) => {
-                let failure = Failure::new(Category::Network, format!("cannot reach AWS STS in {}", self.region))
-                    .hint("Check the network connection; behind a proxy, set HTTPS_PROXY and run: vouch agent stop");
+                let failure =
+                    Failure::new(Category::Network, format!("cannot reach AWS STS in {}", self.region)).hint(UNREACHED);
                 causes.iter().fold(failure, |failure, cause| failure.detail(cause.as_str()))
             }
             StsError::Refused { code, message, status, request_id } => {

@@ -19,6 +19,7 @@ mod error;
 mod pin;
 mod registration;
 mod relying_party;
+mod removal;
 mod select;
 mod sign_in;
 #[cfg(test)]

@@ -41,6 +41,13 @@ pub(super) struct Rejected {
     key: Option<Arc<dyn SecurityKey>>,
 }
 
+impl Rejected {
+    /// What it calls itself.
+    pub(super) fn product(&self) -> &str {
+        &self.device.product
+    }
+}
+
 impl From<Chosen> for Rejected {
     fn from(chosen: Chosen) -> Self {
         Self { device: chosen.device, key: Some(chosen.key) }

@@ -7,7 +7,7 @@ use vouch_issuer_api::oauth::ChallengeResponse;
 use webauthn_rs_proto::{AuthenticatorAssertionResponseRaw, PublicKeyCredential};
 
 use super::{
-    Ceremony, CeremonyError, Chosen,
+    Ceremony, CeremonyError, Chosen, Rejected,
     client_data::{self, Operation},
     pin::Purpose,
     relying_party,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::Failure,
     issuer_url::IssuerUrl,
-    prompt::{Choice, Wanted, WrongKey},
+    prompt::{Choice, Notice, Wanted, WrongKey},
     security_key::{Assertion, GetAssertion, KeyError, Verification},
 };
 
@@ -63,7 +63,10 @@ impl Ceremony<'_> {
     ) -> Result<Signed, CeremonyError> {
         let _shield = self.interrupt.shield();
         relying_party::check(issuer, &challenge.options.public_key.rp_id)?;
-        self.wanted = Wanted::Enrolled;
+        // After a key that the issuer does not know, another one.
+        if self.wanted != Wanted::Another {
+            self.wanted = Wanted::Enrolled;
+        }
         let mut challenge = Fresh { response: challenge, since: Instant::now() };
         let (signed, chosen) = self.with_key(|ceremony, chosen| {
             let proof = ceremony.unlock(chosen, Purpose::SignIn)?;
@@ -77,6 +80,13 @@ impl Ceremony<'_> {
         // A key that has just signed is not the one that is added next.
         self.rejected.push(chosen.into());
         Ok(signed)
+    }
+
+    /// Says that the issuer does not know the key that has just signed. The next one is another.
+    pub fn signer_is_unknown(&mut self, issuer: &IssuerUrl) {
+        let name = self.rejected.last().map(Rejected::product).unwrap_or_default().to_owned();
+        self.prompter.tell(&Notice::UnknownKey { name, issuer: issuer.authority().to_owned() });
+        self.wanted = Wanted::Another;
     }
 
     /// Which account of the key signs, where that is known before the touch.

@@ -92,6 +92,7 @@ mod tests {
             ended: None,
             credentials: Vec::new(),
             clock_offset_ms: None,
+            overrides: Vec::new(),
         };
         let line = "The agent runs since 09:30 (process 42, version 0.1.0); nobody is signed in.";
         assert_eq!(said(&status, now, &TimeZone::UTC), line);

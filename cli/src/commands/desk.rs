@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    agent::hardening,
     ceremony::{Ceremony, Timing},
     env,
     error::{Category, Failure},
@@ -20,8 +21,9 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// The real one. Fails at once where nobody can be asked for a PIN.
+    /// The real one. Fails at once where nobody can be asked for a PIN, and where a PIN could not be protected.
     pub(super) fn open() -> Result<Self, Failure> {
+        hardening::protect_memory()?;
         let interrupt = Interrupt::listen().map_err(|error| {
             Failure::new(Category::General, "cannot listen to signals").hint("Try again.").detail(error.to_string())
         })?;
@@ -42,6 +44,11 @@ impl Desk {
 
     pub(super) fn ceremony(&self) -> Ceremony<'_> {
         Ceremony::new(Arc::clone(&self.keys), &*self.prompter, &self.interrupt, self.timing)
+    }
+
+    /// Whether a key is plugged in.
+    pub(super) fn has_keys(&self) -> bool {
+        self.keys.devices().is_ok_and(|devices| !devices.is_empty())
     }
 
     pub(super) fn prompter(&self) -> &dyn Prompter {

@@ -32,6 +32,14 @@ impl Agent for Client {
     }
 }
 
+/// What an assertion brought.
+pub(super) enum LogIn {
+    /// A session.
+    Session(SessionInfo),
+    /// Nothing, and another key may do.
+    UnknownKey(Failure),
+}
+
 /// The requests by name.
 pub(super) struct Dialogue<'a, A: Agent>(pub(super) &'a mut A);
 
@@ -49,6 +57,11 @@ impl<A: Agent> Dialogue<'_, A> {
         Ok(status.session.filter(|_| status.issuer.as_deref() == Some(issuer.as_str())))
     }
 
+    /// Makes sure that an issuer is what it is called.
+    pub(super) fn check_issuer(&mut self, issuer: &IssuerUrl) -> Result<(), Failure> {
+        done(&self.0.call(Request::CheckIssuer { issuer: issuer.to_string() })?)
+    }
+
     pub(super) fn login_challenge(&mut self, issuer: &IssuerUrl) -> Result<ChallengeResponse, Failure> {
         match self.0.call(Request::LoginChallenge { issuer: issuer.to_string() })? {
             Reply::LoginChallenge(challenge) => Ok(*challenge),
@@ -56,10 +69,11 @@ impl<A: Agent> Dialogue<'_, A> {
         }
     }
 
-    pub(super) fn log_in(&mut self, issuer: &IssuerUrl, signed: Signed) -> Result<SessionInfo, Failure> {
+    pub(super) fn log_in(&mut self, issuer: &IssuerUrl, signed: Signed) -> Result<LogIn, Failure> {
         let assertion = Box::new(signed.assertion);
         match self.0.call(Request::Login { issuer: issuer.to_string(), state: signed.state, assertion })? {
-            Reply::Session(session) => Ok(session),
+            Reply::Session(session) => Ok(LogIn::Session(session)),
+            Reply::UnknownKey(failure) => Ok(LogIn::UnknownKey(failure)),
             _ => Err(client::incompatible()),
         }
     }

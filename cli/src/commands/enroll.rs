@@ -1,30 +1,30 @@
 //! `vouch enroll`: the first key, by invite.
 
+use std::io::{self, BufRead, IsTerminal as _};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use vouch_issuer_api::enroll::{KeyInfo, RegistrationChallenge};
+use zeroize::Zeroizing;
 
 use super::{
     desk::Desk,
     dialogue::{self, Agent, Dialogue},
+    issuer_choice::Agreed,
     keys,
 };
 use crate::{
     agent::client::Client,
     args::EnrollArgs,
     ceremony::{Ceremony, NewKey},
-    config::Config,
+    config::{Config, Snapshot},
     console::{self, plain},
     error::{Category, Failure},
     issuer_url::IssuerUrl,
+    prompt::TextQuestion,
 };
 
-/// What came of it.
-pub(super) struct Enrolled {
-    challenge: RegistrationChallenge,
-    pub(super) credential_id: String,
-    /// The issuer's answer; a failure that leaves open whether it knows the key.
-    pub(super) outcome: Result<KeyInfo, Failure>,
-}
+/// More than any invite code has, in bytes.
+const LONGEST_CODE: usize = 256;
 
 /// Runs the command.
 ///
@@ -32,30 +32,83 @@ pub(super) struct Enrolled {
 /// Whatever kept the key from being enrolled, ready to be shown.
 pub fn run(args: &EnrollArgs) -> Result<(), Failure> {
     let name = args.name.as_deref().map(keys::valid_name).transpose()?;
-    let desk = Desk::open()?;
+    let earlier = Snapshot::take()?;
+    let (desk, agreed) = Agreed::on(&args.url, args.replace)?;
     let mut agent = Client::connect_or_start()?;
-    let enrolled = enroll(&mut agent, &desk, &args.url, &args.code, name)?;
-    let config = Config {
-        issuer: args.url.clone(),
-        email: Some(enrolled.challenge.email.clone()),
-        credential_id: Some(enrolled.credential_id),
-    };
-    // Also when it is not known whether the issuer has the key: a sign-in will tell.
-    let saved = config.save();
-    let key = enrolled.outcome?;
-    console::note(&congratulation(&enrolled.challenge, &key));
-    saved.map_err(|failure| failure.detail("the key is enrolled; only this machine does not remember the issuer"))
+    // The code is worth a key to whoever gets it, so it goes to nobody but an issuer.
+    Dialogue(&mut agent).check_issuer(&args.url).map_err(nothing_happened)?;
+    let stdin = io::stdin();
+    let script = (!stdin.is_terminal()).then(|| stdin.lock());
+    let code = invite_code(args.code.as_deref(), script, &desk)?;
+    let pending = begin(&mut agent, &desk, &args.url, &code)?;
+    // Before the issuer is told, which uses up the invite: wherever this process ends from here on, and whatever the
+    // issuer answers, this machine can sign in with a key that is enrolled.
+    if let Err(failure) = agreed.save(&pending.config(&args.url)) {
+        pending.discard();
+        return Err(
+            failure.hint("Nothing is enrolled and the invite is not used up. Make room for the file, and try again.")
+        );
+    }
+    match pending.complete(&mut agent, &args.url, name) {
+        Ok(Enrolled { challenge, outcome }) => {
+            agreed.say_what_is_kept();
+            console::note(&congratulation(&challenge, &outcome?));
+            Ok(())
+        }
+        Err(refusal) => {
+            if let Err(failure) = earlier.restore() {
+                console::note(&format!("Note: {failure}"));
+            }
+            Err(refusal)
+        }
+    }
 }
 
-pub(super) fn enroll(
-    agent: &mut impl Agent,
+/// What came of it.
+pub(super) struct Enrolled {
+    challenge: RegistrationChallenge,
+    /// The issuer's answer; a failure that leaves open whether it knows the key.
+    pub(super) outcome: Result<KeyInfo, Failure>,
+}
+
+/// A credential on the key that the issuer has not been told of.
+pub(super) struct Pending<'desk> {
+    ceremony: Ceremony<'desk>,
+    challenge: RegistrationChallenge,
+    new: NewKey,
+}
+
+/// The code: as it was given, else from a script's standard input, else from the person.
+pub(super) fn invite_code(
+    given: Option<&str>,
+    script: Option<impl BufRead>,
     desk: &Desk,
+) -> Result<Zeroizing<String>, Failure> {
+    if let Some(code) = given {
+        return Ok(Zeroizing::new(code.to_owned()));
+    }
+    if let Some(script) = script {
+        let mut line = Zeroizing::new(String::with_capacity(LONGEST_CODE));
+        let limit = u64::try_from(LONGEST_CODE).unwrap_or(u64::MAX);
+        script.take(limit).read_line(&mut line).map_err(|error| {
+            Failure::new(Category::Usage, format!("cannot read the invite code from standard input: {error}"))
+                .hint("Run the command in a terminal, which asks for it.")
+        })?;
+        if !line.trim().is_empty() {
+            return Ok(Zeroizing::new(line.trim().to_owned()));
+        }
+    }
+    Ok(desk.prompter().ask_text(TextQuestion::InviteCode)?)
+}
+
+/// Makes a credential for whoever the invite is for.
+pub(super) fn begin<'desk>(
+    agent: &mut impl Agent,
+    desk: &'desk Desk,
     issuer: &IssuerUrl,
     code: &str,
-    name: Option<String>,
-) -> Result<Enrolled, Failure> {
-    let mut agent = Dialogue(agent);
-    let challenge = agent.enroll_challenge(issuer, code)?;
+) -> Result<Pending<'desk>, Failure> {
+    let challenge = Dialogue(agent).enroll_challenge(issuer, code).map_err(nothing_happened)?;
     console::note(&format!(
         "Enrolling {} at {} ({}).",
         plain(&challenge.email),
@@ -64,10 +117,48 @@ pub(super) fn enroll(
     ));
     let mut ceremony = desk.ceremony();
     let new = ceremony.register(issuer, &challenge)?;
-    let credential_id = URL_SAFE_NO_PAD.encode(&new.credential.raw_id);
-    let answer = agent.enroll(issuer, dialogue::register_request(&challenge, new.credential.clone(), name));
-    let outcome = settle(&ceremony, new, answer)?;
-    Ok(Enrolled { challenge, credential_id, outcome })
+    Ok(Pending { ceremony, challenge, new })
+}
+
+/// Who is not enrolled has no session to lose with the agent.
+fn nothing_happened(failure: Failure) -> Failure {
+    match failure.category {
+        Category::NotLoggedIn => {
+            Failure { category: Category::General, ..failure }.hint("Nothing is enrolled yet. Run this command again.")
+        }
+        _ => failure,
+    }
+}
+
+impl Pending<'_> {
+    /// What this machine needs to sign in with the new key.
+    pub(super) fn config(&self, issuer: &IssuerUrl) -> Config {
+        Config {
+            issuer: issuer.clone(),
+            email: Some(self.challenge.email.clone()),
+            credential_id: Some(URL_SAFE_NO_PAD.encode(&self.new.credential.raw_id)),
+        }
+    }
+
+    fn discard(self) {
+        self.ceremony.discard(self.new);
+    }
+
+    /// Tells the issuer.
+    ///
+    /// # Errors
+    /// As [`settle`].
+    pub(super) fn complete(
+        self,
+        agent: &mut impl Agent,
+        issuer: &IssuerUrl,
+        name: Option<String>,
+    ) -> Result<Enrolled, Failure> {
+        let Self { ceremony, challenge, new } = self;
+        let request = dialogue::register_request(&challenge, new.credential.clone(), name);
+        let outcome = settle(&ceremony, new, Dialogue(agent).enroll(issuer, request))?;
+        Ok(Enrolled { challenge, outcome })
+    }
 }
 
 /// Leaves the key as the issuer's answer wants it: a credential that was refused is deleted again.

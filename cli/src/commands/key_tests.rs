@@ -7,13 +7,13 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::tz::TimeZone;
 use vouch_issuer_api::{enroll::KeyInfo, session::SessionInfo};
 
-use super::{desk::Desk, dialogue::Agent, enroll, keys, login};
+use super::{desk::Desk, dialogue::Agent, enroll, issuer_choice, keys, login};
 use crate::{
     agent::protocol::{AgentStatus, Reply, Request},
     ceremony::tests::{PIN, QUICK, RP, issuer, login_challenge, registration_challenge},
     config::Config,
     error::{Category, Failure},
-    prompt::scripted::Scripted,
+    prompt::{Notice, scripted::Scripted},
     security_key::fake::{FakeBus, FakeKey},
 };
 
@@ -79,9 +79,10 @@ fn enrolling_registers_the_new_credential_under_the_name_given() {
     let desk = desk(&[("usb1", &key)], Scripted::pins(&[PIN]));
     let challenge = Reply::Registration(Box::new(registration_challenge(&[])));
     let mut agent = FakeAgent::answering([Ok(challenge), Ok(Reply::Key(key_info("1", "Work")))]);
-    let enrolled = enroll::enroll(&mut agent, &desk, &issuer(), "7KQF", Some("Work".to_owned())).unwrap();
+    let pending = enroll::begin(&mut agent, &desk, &issuer(), "7KQF").unwrap();
+    assert_eq!(pending.config(&issuer()).credential_id.as_deref(), Some("Y3JlZGVudGlhbCAx"));
+    let enrolled = pending.complete(&mut agent, &issuer(), Some("Work".to_owned())).unwrap();
     assert_eq!(enrolled.outcome.unwrap().name, "Work");
-    assert_eq!(enrolled.credential_id, "Y3JlZGVudGlhbCAx");
     let [Request::EnrollChallenge { code, .. }, Request::Enroll { registration, .. }] = agent.asked.as_slice() else {
         panic!("{:?}", agent.asked)
     };
@@ -96,7 +97,8 @@ fn a_credential_the_issuer_refuses_is_deleted_from_the_key() {
     let desk = desk(&[("usb1", &key)], Scripted::pins(&[PIN]));
     let challenge = Reply::Registration(Box::new(registration_challenge(&[])));
     let mut agent = FakeAgent::answering([Ok(challenge), Err(refusal(Category::Denied))]);
-    let failure = enroll::enroll(&mut agent, &desk, &issuer(), "7KQF", None).err().unwrap();
+    let pending = enroll::begin(&mut agent, &desk, &issuer(), "7KQF").unwrap();
+    let failure = pending.complete(&mut agent, &issuer(), None).err().unwrap();
     assert_eq!(failure, refusal(Category::Denied));
     assert_eq!(key.edit(|state| state.credentials.len()), 0);
 }
@@ -107,7 +109,8 @@ fn a_credential_the_issuer_may_know_stays_on_the_key() {
     let desk = desk(&[("usb1", &key)], Scripted::pins(&[PIN]));
     let challenge = Reply::Registration(Box::new(registration_challenge(&[])));
     let mut agent = FakeAgent::answering([Ok(challenge), Err(refusal(Category::Network))]);
-    let enrolled = enroll::enroll(&mut agent, &desk, &issuer(), "7KQF", None).unwrap();
+    let pending = enroll::begin(&mut agent, &desk, &issuer(), "7KQF").unwrap();
+    let enrolled = pending.complete(&mut agent, &issuer(), None).unwrap();
     let failure = enrolled.outcome.unwrap_err();
     assert_eq!(failure.message, "the issuer said no; whether the key was enrolled is not known");
     assert!(failure.hint.unwrap().starts_with("Run: vouch login"));
@@ -119,8 +122,18 @@ fn an_invite_that_is_refused_asks_nothing_of_the_key() {
     let key = FakeKey::with_pin(PIN);
     let desk = desk(&[("usb1", &key)], Scripted::default());
     let mut agent = FakeAgent::answering([Err(refusal(Category::Denied))]);
-    assert!(enroll::enroll(&mut agent, &desk, &issuer(), "7KQF", None).is_err());
+    assert!(enroll::begin(&mut agent, &desk, &issuer(), "7KQF").is_err());
     assert_eq!(key.edit(|state| state.calls.clone()), Vec::<&str>::new());
+}
+
+#[test]
+fn an_agent_that_dies_before_anything_was_made_is_no_matter_of_signing_in() {
+    let key = FakeKey::with_pin(PIN);
+    let desk = desk(&[("usb1", &key)], Scripted::default());
+    let mut agent = FakeAgent::answering([Err(refusal(Category::NotLoggedIn).hint("Run: vouch login"))]);
+    let failure = enroll::begin(&mut agent, &desk, &issuer(), "7KQF").err().unwrap();
+    assert_eq!(failure.category, Category::General);
+    assert_eq!(failure.hint.as_deref(), Some("Nothing is enrolled yet. Run this command again."));
 }
 
 #[test]
@@ -134,6 +147,42 @@ fn signing_in_redeems_what_the_key_signed() {
     let Some(Request::Login { issuer, state, assertion }) = agent.asked.last() else { panic!("{:?}", agent.asked) };
     assert_eq!((issuer.as_str(), state.as_str()), ("https://vouch.example.com", "sealed"));
     assert_eq!(assertion.raw_id, b"id");
+}
+
+#[test]
+fn a_key_the_issuer_does_not_know_makes_room_for_another() {
+    let removed = FakeKey::with_pin(PIN).holds(RP, b"removed", "alice@example.com");
+    let other = FakeKey::with_pin(PIN).holds(RP, b"id", "alice@example.com");
+    let ports = FakeBus::with(&[("usb1", &removed)]);
+    let (bus, inserted) = (Arc::clone(&ports), Arc::clone(&other));
+    let person = Scripted::pins(&[PIN, PIN]).reacting(move |notice| {
+        if matches!(notice, crate::prompt::Notice::InsertKey(crate::prompt::Wanted::Another)) {
+            bus.insert("usb2", &inserted);
+        }
+    });
+    let desk = Desk::with(Box::new(person), ports, QUICK);
+    let mut agent = FakeAgent::answering([
+        Ok(Reply::LoginChallenge(Box::new(login_challenge(RP, "first")))),
+        Ok(Reply::UnknownKey(refusal(Category::Denied))),
+        Ok(Reply::LoginChallenge(Box::new(login_challenge(RP, "second")))),
+        Ok(Reply::Session(session())),
+    ]);
+    let (_, credential_id) = login::log_in(&mut agent, &desk, &config()).unwrap();
+    assert_eq!(credential_id, "aWQ");
+    let Some(Request::Login { state, .. }) = agent.asked.last() else { panic!("{:?}", agent.asked) };
+    assert_eq!(state, "second", "a challenge is not answered twice");
+}
+
+#[test]
+fn without_another_key_it_ends_with_what_the_issuer_said() {
+    let key = FakeKey::with_pin(PIN).holds(RP, b"removed", "alice@example.com");
+    let desk = desk(&[("usb1", &key)], Scripted::pins(&[PIN]));
+    let mut agent = FakeAgent::answering([
+        Ok(Reply::LoginChallenge(Box::new(login_challenge(RP, "first")))),
+        Ok(Reply::UnknownKey(refusal(Category::Denied))),
+        Ok(Reply::LoginChallenge(Box::new(login_challenge(RP, "second")))),
+    ]);
+    assert_eq!(login::log_in(&mut agent, &desk, &config()).unwrap_err(), refusal(Category::Denied));
 }
 
 #[test]
@@ -186,6 +235,7 @@ fn adding_a_key_without_a_session_says_so_before_any_tap() {
             ended: None,
             credentials: Vec::new(),
             clock_offset_ms: None,
+            overrides: Vec::new(),
         }))
     };
     for (at, session, is_there) in [
@@ -197,6 +247,68 @@ fn adding_a_key_without_a_session_says_so_before_any_tap() {
         let outcome = keys::require_session(&mut agent, &config());
         assert_eq!(outcome.is_ok(), is_there, "{at:?}");
     }
+}
+
+#[test]
+fn an_invite_code_comes_from_its_option_else_from_a_script_else_from_the_person() {
+    let desk = |person| desk(&[], person);
+    let code = |given, script: Option<&str>, person| {
+        enroll::invite_code(given, script.map(str::as_bytes), &desk(person)).map(|code| code.to_string())
+    };
+    let nobody = Scripted::default;
+    assert_eq!(code(Some("7KQF"), Some("other\n"), nobody()).unwrap(), "7KQF");
+    assert_eq!(code(None, Some(" 29MD \nmore\n"), nobody()).unwrap(), "29MD");
+    assert_eq!(code(None, Some(""), Scripted::default().typing(&["W3XA"])).unwrap(), "W3XA", "an empty standard input");
+    assert_eq!(code(None, None, Scripted::default().typing(&["W3XA"])).unwrap(), "W3XA");
+    assert!(code(None, None, nobody()).is_err());
+}
+
+#[test]
+fn another_issuer_takes_the_place_of_the_configured_one_only_when_the_person_agrees() {
+    let person = Scripted::default().confirming(&[true, false]);
+    issuer_choice::agree(&person, &config()).unwrap();
+    let failure = issuer_choice::agree(&person, &config()).unwrap_err();
+    assert_eq!(failure.category, Category::Configuration);
+    assert!(failure.message.contains("stays set up for https://vouch.example.com"), "{failure}");
+    let named =
+        Notice::OtherIssuer { issuer: "https://vouch.example.com".into(), email: Some("alice@example.com".into()) };
+    assert!(person.was_told(&named));
+}
+
+/// The key `id` is removed with one key plugged in, and the person answers.
+fn cleaned_up(key: &Arc<FakeKey>, person: Scripted) -> String {
+    keys::clean_up(Some(&desk(&[("usb1", key)], person)), &key_info("1", "Work"))
+}
+
+#[test]
+fn the_credential_of_a_removed_key_is_deleted_from_it_when_the_person_wants_that() {
+    let key = FakeKey::with_pin(PIN).holds(RP, b"id", "alice@example.com").holds(RP, b"other", "bob@example.com");
+    let said = cleaned_up(&key, Scripted::pins(&[PIN]).confirming(&[true]));
+    assert_eq!(said, "Its credential is deleted from the security key as well.");
+    assert_eq!(key.edit(|state| state.credentials.iter().map(|c| c.id.clone()).collect::<Vec<_>>()), [b"other"]);
+}
+
+#[test]
+fn a_credential_that_stays_on_the_key_is_named_with_the_command_that_deletes_it() {
+    let stays = "to delete it: ykman fido credentials delete 6964";
+    let key = FakeKey::with_pin(PIN).holds(RP, b"id", "alice@example.com");
+    let said = cleaned_up(&key, Scripted::default().confirming(&[false]));
+    assert!(said.ends_with(stays), "{said}");
+    assert_eq!(key.edit(|state| (state.credentials.len(), state.calls.clone())), (1, Vec::new()), "nothing was asked");
+
+    key.edit(|state| state.can_delete = false);
+    let said = cleaned_up(&key, Scripted::pins(&[PIN]).confirming(&[true]));
+    assert!(said.contains("cannot do what is needed") && said.ends_with(stays), "{said}");
+
+    assert!(keys::clean_up(None, &key_info("1", "Work")).ends_with(stays));
+}
+
+#[test]
+fn a_key_that_does_not_hold_the_removed_credential_keeps_what_it_has() {
+    let key = FakeKey::with_pin(PIN).holds(RP, b"other", "alice@example.com");
+    let said = cleaned_up(&key, Scripted::pins(&[PIN]).confirming(&[true]));
+    assert!(said.contains("no security key was inserted") && said.contains("ykman fido credentials delete"), "{said}");
+    assert_eq!(key.edit(|state| state.credentials.len()), 1);
 }
 
 #[test]

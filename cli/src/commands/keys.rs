@@ -1,5 +1,6 @@
 //! `vouch keys`: the person's own keys.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, tz::TimeZone};
 use vouch_issuer_api::enroll::{KeyInfo, KeyList};
 
@@ -15,7 +16,7 @@ use crate::{
     config::Config,
     console::{self, plain},
     error::{Category, Failure},
-    prompt::Notice,
+    prompt::{Confirmation, Notice},
     table, wording,
 };
 
@@ -61,6 +62,9 @@ pub fn run(command: &KeysCommand) -> Result<(), Failure> {
             let key = find(&keys, id)?;
             agent.remove_key(&key.id, *allow_last)?;
             console::note(&farewell(key));
+            // Who cannot be asked, or has no key at hand, is told how.
+            let desk = Desk::open().ok().filter(Desk::has_keys);
+            console::note(&clean_up(desk.as_ref(), key));
             Ok(())
         }
     }
@@ -127,7 +131,34 @@ pub(super) fn valid_name(name: &str) -> Result<String, Failure> {
 fn farewell(key: &KeyInfo) -> String {
     let name = plain(&key.name);
     let session = if key.current { " The session it began has ended." } else { "" };
-    format!("Removed \"{name}\".{session} What is left of it on the key itself is worth nothing.")
+    format!("Removed \"{name}\".{session}")
+}
+
+/// Deletes what is left on the key itself, if the person wants to; says what has become of it.
+pub(super) fn clean_up(desk: Option<&Desk>, key: &KeyInfo) -> String {
+    let id = URL_SAFE_NO_PAD.decode(&key.credential_id).ok().filter(|id| !id.is_empty());
+    let (Some(desk), Some(id)) = (desk, &id) else { return left_over(id.as_deref()) };
+    match desk.prompter().confirm(Confirmation::DeleteCredential) {
+        Ok(true) => match desk.ceremony().forget(id) {
+            Ok(()) => "Its credential is deleted from the security key as well.".to_owned(),
+            Err(error) => {
+                let why = Failure::from(error).message;
+                format!("Its credential could not be deleted from the key: {why}. {}", left_over(Some(id)))
+            }
+        },
+        Ok(false) | Err(_) => left_over(Some(id)),
+    }
+}
+
+/// How the person deletes it, by the start of its id as ykman shows it.
+fn left_over(id: Option<&[u8]>) -> String {
+    const SHOWN_BYTES: usize = 4;
+    let start: String = id.unwrap_or_default().iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let command = if start.is_empty() { "list".to_owned() } else { format!("delete {start}") };
+    format!(
+        "Its credential stays on the security key itself, where it is worth nothing and takes a place; to delete it: \
+         ykman fido credentials {command}"
+    )
 }
 
 pub(super) fn rendered(keys: &[KeyInfo], now: Timestamp, zone: &TimeZone) -> String {

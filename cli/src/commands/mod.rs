@@ -8,6 +8,7 @@ mod desk;
 mod dialogue;
 pub mod doctor;
 pub mod enroll;
+mod issuer_choice;
 #[cfg(test)]
 mod key_tests;
 pub mod keys;

@@ -17,7 +17,8 @@ use crate::{
     console::{self, plain},
     env::Variable,
     error::{Category, Failure},
-    table, wording,
+    overrides::{self, Override, Reader},
+    paths, table, wording,
 };
 
 /// Runs the command. The exit code says whether somebody is signed in.
@@ -32,7 +33,11 @@ pub fn run(args: &StatusArgs) -> Result<u8, Failure> {
         console::note(&failure.render(false));
         Document::default()
     });
-    let view = View::of(config.as_ref(), agent, &document);
+    let place = Place {
+        config_file: paths::shorten(&Variable::get, &Config::path()?),
+        overrides: overrides::in_effect(Reader::Command, &|name| std::env::var_os(name)),
+    };
+    let view = View::of(config.as_ref(), agent, &document, place);
     if args.output.json() {
         console::print_json(&view)?;
     } else {
@@ -51,6 +56,17 @@ struct View {
     ended: Option<EndedSession>,
     agent: Option<AgentView>,
     aws: Vec<ProfileView>,
+    #[serde(flatten)]
+    place: Place,
+}
+
+/// What this command was led by.
+#[derive(Debug, Serialize)]
+struct Place {
+    /// With `~` for the home folder.
+    config_file: String,
+    /// Variables in effect here.
+    overrides: Vec<Override>,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +76,8 @@ struct AgentView {
     started_at: Timestamp,
     clock_offset_ms: Option<i64>,
     credentials: Vec<CachedCredential>,
+    /// Variables in effect in the agent.
+    overrides: Vec<Override>,
 }
 
 /// An AWS profile that asks vouch.
@@ -73,7 +91,7 @@ struct ProfileView {
 }
 
 impl View {
-    fn of(config: Option<&Config>, agent: Option<AgentStatus>, document: &Document) -> Self {
+    fn of(config: Option<&Config>, agent: Option<AgentStatus>, document: &Document, place: Place) -> Self {
         let mut view = Self {
             issuer: config.map(|config| config.issuer.to_string()),
             email: config.and_then(|config| config.email.clone()),
@@ -81,6 +99,7 @@ impl View {
             ended: None,
             agent: None,
             aws: Vec::new(),
+            place,
         };
         if let Some(agent) = agent {
             view.issuer = agent.issuer.or(view.issuer);
@@ -93,6 +112,7 @@ impl View {
                 started_at: agent.started_at,
                 clock_offset_ms: agent.clock_offset_ms,
                 credentials: agent.credentials,
+                overrides: agent.overrides,
             });
         }
         view.aws = view.profiles(document);
@@ -132,7 +152,25 @@ impl View {
         for (index, line) in profiles.lines().enumerate() {
             lines.push(format!("{}{line}", if index == 0 { "aws      " } else { "         " }));
         }
+        lines.push(format!("config   {}", self.place.config_file));
+        for (index, line) in self.variables().into_iter().enumerate() {
+            lines.push(format!("{}{line}", if index == 0 { "env      " } else { "         " }));
+        }
         lines.join("\n")
+    }
+
+    /// The variables in effect, each with whoever reads it where that is not both.
+    fn variables(&self) -> Vec<String> {
+        let here = &self.place.overrides;
+        let there = self.agent.as_ref().map(|agent| agent.overrides.as_slice()).unwrap_or_default();
+        let unheard = if self.agent.is_some() { overrides::unheard_by_agent(here, there) } else { Vec::new() };
+        let own = here.iter().map(|given| {
+            let unheard = if unheard.contains(given) { " (here; the agent runs without it)" } else { "" };
+            format!("{}={}{unheard}", plain(&given.name), plain(&given.value))
+        });
+        let only_there = there.iter().filter(|given| !here.contains(given));
+        let others = only_there.map(|given| format!("{}={} (in the agent)", plain(&given.name), plain(&given.value)));
+        own.chain(others).collect()
     }
 
     fn headline(&self, now: Timestamp, zone: &TimeZone) -> String {
@@ -142,7 +180,9 @@ impl View {
                 let left = wording::duration(session.expires_at.as_second() - now.as_second());
                 format!("signed in until {} ({left} left)", wording::moment(session.expires_at, now, zone))
             }
-            None if issuer.is_none() => "not set up. Run: vouch enroll URL --code CODE".to_owned(),
+            None if issuer.is_none() => {
+                "not set up. Run: vouch enroll URL, or with a key that is enrolled already: vouch login URL".to_owned()
+            }
             None => match &self.ended {
                 Some(ended) => format!("not signed in ({}). Run: vouch login", story(ended, now)),
                 None => "not signed in. Run: vouch login".to_owned(),

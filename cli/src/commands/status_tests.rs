@@ -44,6 +44,7 @@ fn agent(session: bool) -> AgentStatus {
         ended: (!session).then(|| EndedSession { at: at("11:17:00"), reason: EndReason::Expired }),
         credentials: if session { vec![cached] } else { Vec::new() },
         clock_offset_ms: None,
+        overrides: Vec::new(),
     }
 }
 
@@ -56,34 +57,61 @@ fn document() -> Document {
     Document::parse(text.into_bytes()).unwrap()
 }
 
+fn place() -> Place {
+    Place { config_file: "~/.config/vouch/config.toml".to_owned(), overrides: Vec::new() }
+}
+
+fn given(name: &str, value: &str) -> Override {
+    Override { name: name.to_owned(), value: value.to_owned() }
+}
+
+#[test]
+fn variables_that_lead_elsewhere_are_shown_with_whoever_does_not_know_them() {
+    let mut agent = agent(true);
+    agent.overrides = vec![given("AWS_ENDPOINT_URL_STS", "https://sts.example.com")];
+    let overrides = vec![given("VOUCH_CONFIG_DIR", "/own"), given("VOUCH_CA_BUNDLE", "/ca.pem")];
+    let place = Place { overrides, ..place() };
+    let text = View::of(Some(&config()), Some(agent), &document(), place).rendered(at("11:29:30"), &TimeZone::UTC);
+    let expected = "\
+config   ~/.config/vouch/config.toml
+env      VOUCH_CONFIG_DIR=/own
+         VOUCH_CA_BUNDLE=/ca.pem (here; the agent runs without it)
+         AWS_ENDPOINT_URL_STS=https://sts.example.com (in the agent)";
+    assert!(text.ends_with(expected), "{text}");
+}
+
 #[test]
 fn a_session_is_shown_with_its_key_its_agent_and_its_profiles() {
-    let view = View::of(Some(&config()), Some(agent(true)), &document());
+    let view = View::of(Some(&config()), Some(agent(true)), &document(), place());
     let expected = "\
 alice@example.com · vouch.example.com · signed in until 17:42 (6 h 12 min left)
 key      YubiKey 5C NFC (…a41f), last used 09:42
 agent    running since 09:30, 1 credential cached, next refresh 12:13
 aws      vouch-dev   111111111111  VouchAccess  fresh until 12:29, via hub 999999999999
-         vouch-prod  222222222222  VouchAccess  not used yet";
+         vouch-prod  222222222222  VouchAccess  not used yet
+config   ~/.config/vouch/config.toml";
     assert_eq!(view.rendered(at("11:29:30"), &TimeZone::UTC), expected);
 }
 
 #[test]
 fn without_a_session_the_first_line_says_why_and_what_to_do() {
     let nothing = Document::parse(Vec::new()).unwrap();
-    let line =
-        |config: Option<&Config>, agent| View::of(config, agent, &nothing).headline(at("11:29:30"), &TimeZone::UTC);
+    let line = |config: Option<&Config>, agent| {
+        View::of(config, agent, &nothing, place()).headline(at("11:29:30"), &TimeZone::UTC)
+    };
     assert_eq!(
         line(Some(&config()), Some(agent(false))),
         "alice@example.com · vouch.example.com · not signed in (your session ended 12 minutes ago). Run: vouch login"
     );
     assert_eq!(line(Some(&config()), None), "alice@example.com · vouch.example.com · not signed in. Run: vouch login");
-    assert_eq!(line(None, None), "not set up. Run: vouch enroll URL --code CODE");
+    let first = "not set up. Run: vouch enroll URL, or with a key that is enrolled already: vouch login URL";
+    assert_eq!(line(None, None), first);
 }
 
 #[test]
 fn a_script_finds_the_end_of_the_session() {
-    let json = serde_json::to_value(View::of(Some(&config()), Some(agent(true)), &document())).unwrap();
+    let json = serde_json::to_value(View::of(Some(&config()), Some(agent(true)), &document(), place())).unwrap();
+    assert_eq!(json.pointer("/config_file").unwrap(), "~/.config/vouch/config.toml");
     assert_eq!(json.pointer("/session/expires_at").unwrap(), "2026-11-21T17:42:11Z");
     assert_eq!(json.pointer("/aws/1/expires_at").unwrap(), &serde_json::Value::Null);
 }

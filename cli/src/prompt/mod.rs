@@ -1,7 +1,8 @@
 //! What a ceremony says to a person, and what it asks.
 //!
 //! Every state has a name, so that a ceremony can be tested without a terminal. Nothing here ever writes to standard
-//! output, and a PIN comes from the terminal only: never from an argument, the environment or a pipe.
+//! output, and a PIN comes from the terminal only: never from an argument, the environment or a pipe. While a terminal is
+//! open here, it shows nothing that was not asked for.
 
 use zeroize::Zeroizing;
 
@@ -11,6 +12,7 @@ use crate::{
 };
 
 mod line;
+mod modes;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod terminal;
@@ -28,6 +30,12 @@ pub trait Prompter: Send + Sync {
     /// # Errors
     /// [`PromptError`].
     fn ask_pin(&self, question: PinQuestion) -> Result<Zeroizing<String>, PromptError>;
+
+    /// Asks for a text, which is shown as it is typed and is never empty.
+    ///
+    /// # Errors
+    /// [`PromptError`].
+    fn ask_text(&self, question: TextQuestion) -> Result<Zeroizing<String>, PromptError>;
 
     /// Asks a question that is answered by yes or no.
     ///
@@ -91,12 +99,26 @@ pub enum Notice {
     FingerprintNotRecognised,
     /// The key in hand will not do.
     WrongKey(WrongKey),
+    /// The key signed, and the issuer does not know it.
+    UnknownKey {
+        /// What the key calls itself.
+        name: String,
+        /// Host of the issuer.
+        issuer: String,
+    },
     /// The credential that the issuer refused was deleted from the key.
     OrphanDeleted,
     /// The credential that the issuer refused is still on the key.
     OrphanLeft,
     /// First the key one has, then the new one.
     TwoKeysNeeded,
+    /// This machine is set up for another issuer.
+    OtherIssuer {
+        /// Its URL.
+        issuer: String,
+        /// Who is enrolled there, if that is known.
+        email: Option<String>,
+    },
 }
 
 /// Which key is wanted.
@@ -121,6 +143,8 @@ pub enum WrongKey {
     AlreadyEnrolled,
     /// The issuer does not accept its model.
     ModelNotAccepted,
+    /// It does not hold the credential that shall be deleted.
+    NotTheRemoved,
     /// It cannot do what is needed: store credentials, protect them, verify its user.
     NotCapable,
 }
@@ -139,11 +163,33 @@ pub enum PinQuestion {
     Repeat,
 }
 
+/// Which text is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextQuestion {
+    /// The invite code. It is shown, because it is copied by eye and spent a minute later.
+    InviteCode,
+}
+
 /// A yes-or-no question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
     /// The key has no PIN: set one?
     SetPin,
+    /// Another issuer is configured: switch?
+    SwitchIssuer,
+    /// The key is no longer enrolled: delete what is on it, too?
+    DeleteCredential,
+}
+
+impl Confirmation {
+    /// What Enter alone means.
+    #[must_use]
+    pub const fn is_yes_by_default(self) -> bool {
+        match self {
+            Self::SetPin => true,
+            Self::SwitchIssuer | Self::DeleteCredential => false,
+        }
+    }
 }
 
 /// A question with several answers.

@@ -6,13 +6,14 @@ use std::{collections::VecDeque, sync::Mutex};
 
 use zeroize::Zeroizing;
 
-use super::{Choice, Confirmation, Notice, PinQuestion, PromptError, Prompter};
+use super::{Choice, Confirmation, Notice, PinQuestion, PromptError, Prompter, TextQuestion};
 
 /// What a scripted person saw, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     Notice(Notice),
     Pin(PinQuestion),
+    Text(TextQuestion),
     Confirm(Confirmation),
     Choose(Choice, Vec<String>),
 }
@@ -23,6 +24,7 @@ type Reaction = Box<dyn Fn(&Notice) + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Scripted {
     pins: Mutex<VecDeque<String>>,
+    texts: Mutex<VecDeque<String>>,
     confirmations: Mutex<VecDeque<bool>>,
     choices: Mutex<VecDeque<usize>>,
     seen: Mutex<Vec<Seen>>,
@@ -32,6 +34,11 @@ pub(crate) struct Scripted {
 impl Scripted {
     pub(crate) fn pins(pins: &[&str]) -> Self {
         Self { pins: Mutex::new(pins.iter().map(|pin| (*pin).to_owned()).collect()), ..Self::default() }
+    }
+
+    pub(crate) fn typing(self, texts: &[&str]) -> Self {
+        *self.texts.lock().unwrap() = texts.iter().map(|text| (*text).to_owned()).collect();
+        self
     }
 
     pub(crate) fn confirming(self, answers: &[bool]) -> Self {
@@ -81,6 +88,11 @@ impl Prompter for Scripted {
     fn ask_pin(&self, question: PinQuestion) -> Result<Zeroizing<String>, PromptError> {
         self.see(Seen::Pin(question));
         self.pins.lock().unwrap().pop_front().map(Zeroizing::new).ok_or(PromptError::Closed)
+    }
+
+    fn ask_text(&self, question: TextQuestion) -> Result<Zeroizing<String>, PromptError> {
+        self.see(Seen::Text(question));
+        self.texts.lock().unwrap().pop_front().map(Zeroizing::new).ok_or(PromptError::Closed)
     }
 
     fn confirm(&self, question: Confirmation) -> Result<bool, PromptError> {

@@ -6,16 +6,17 @@ use std::{
     fs::File,
     io::{self, IsTerminal as _, Read as _, Write as _},
     os::fd::AsFd as _,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::termios::tcgetattr;
 use zeroize::Zeroizing;
 
 use super::{
-    Choice, Confirmation, Notice, PinQuestion, PromptError, Prompter,
+    Choice, Confirmation, Notice, PinQuestion, PromptError, Prompter, TextQuestion,
     line::{Line, Step, is_continuation},
+    modes::{Hush, RawMode},
     text::{self, Tone},
 };
 use crate::interrupt::Interrupt;
@@ -34,6 +35,7 @@ pub struct Terminal {
     colour: bool,
     interrupt: Interrupt,
     open_line: Mutex<OpenLine>,
+    _hush: Arc<Hush>,
 }
 
 /// Whether the cursor stands behind a text that is not finished.
@@ -58,11 +60,20 @@ impl Terminal {
     /// [`PromptError::NoTerminal`], at once: a prompt nobody sees must not be waited for.
     pub fn open(interrupt: &Interrupt, colour: bool) -> Result<Self, PromptError> {
         let (input, output) = streams().ok_or(PromptError::NoTerminal)?;
-        Ok(Self::on(input, output, interrupt, colour))
+        Self::on(input, output, interrupt, colour)
     }
 
-    fn on(input: File, output: File, interrupt: &Interrupt, colour: bool) -> Self {
-        Self { input, output, colour, interrupt: interrupt.clone(), open_line: Mutex::new(OpenLine::None) }
+    fn on(input: File, output: File, interrupt: &Interrupt, colour: bool) -> Result<Self, PromptError> {
+        let hush = Arc::new(Hush::begin(&input)?);
+        // A signal ends the process without dropping anything.
+        let for_signals = Arc::downgrade(&hush);
+        interrupt.before_exit(move || {
+            if let Some(hush) = for_signals.upgrade() {
+                hush.end();
+            }
+        });
+        let open_line = Mutex::new(OpenLine::None);
+        Ok(Self { input, output, colour, interrupt: interrupt.clone(), open_line, _hush: hush })
     }
 
     /// Writes without buffering. A terminal that is gone is noticed when it is read.
@@ -168,11 +179,22 @@ impl Prompter for Terminal {
         Ok(answer.unwrap_or_default())
     }
 
+    fn ask_text(&self, question: TextQuestion) -> Result<Zeroizing<String>, PromptError> {
+        for _ in 0..ATTEMPTS {
+            let answer = self.read_line(text::text_question(question), Echo::Text)?.unwrap_or_default();
+            if !answer.trim().is_empty() {
+                return Ok(Zeroizing::new(answer.trim().to_owned()));
+            }
+        }
+        Err(PromptError::TimedOut)
+    }
+
     fn confirm(&self, question: Confirmation) -> Result<bool, PromptError> {
         for _ in 0..ATTEMPTS {
             let answer = self.read_line(text::confirmation(question), Echo::Text)?.unwrap_or_default();
             match answer.trim().to_ascii_lowercase().as_str() {
-                "" | "y" | "yes" => return Ok(true),
+                "" => return Ok(question.is_yes_by_default()),
+                "y" | "yes" => return Ok(true),
                 "n" | "no" => return Ok(false),
                 _ => {}
             }
@@ -217,40 +239,15 @@ fn streams() -> Option<(File, File)> {
     Some((input.into(), output.into()))
 }
 
-/// A terminal that hands over every byte as it is typed and shows none, until this is dropped.
-struct RawMode<'a> {
-    terminal: &'a File,
-    before: Termios,
-}
-
-impl<'a> RawMode<'a> {
-    fn enter(terminal: &'a File) -> Result<Self, PromptError> {
-        let failed = |error: rustix::io::Errno| PromptError::Terminal(error.into());
-        let before = tcgetattr(terminal).map_err(failed)?;
-        let mut raw = before.clone();
-        raw.local_modes
-            .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
-        // A read ends after a tenth of a second without input, so that signals are noticed.
-        raw.special_codes[SpecialCodeIndex::VMIN] = 0;
-        raw.special_codes[SpecialCodeIndex::VTIME] = 1;
-        tcsetattr(terminal, OptionalActions::Flush, &raw).map_err(failed)?;
-        Ok(Self { terminal, before })
-    }
-}
-
-impl Drop for RawMode<'_> {
-    fn drop(&mut self) {
-        let _ = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use rustix::{
         fs::{Mode, OFlags},
+        io::ioctl_fionread,
         pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+        termios::LocalModes,
     };
 
     use super::*;
@@ -264,7 +261,7 @@ mod tests {
         let name = ptsname(&person, Vec::new()).unwrap();
         let ours: File = rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into();
         let output = ours.try_clone().unwrap();
-        (person.into(), Terminal::on(ours, output, interrupt, false))
+        (person.into(), Terminal::on(ours, output, interrupt, false).unwrap())
     }
 
     /// Reads what the person sees until it contains `text`.
@@ -299,17 +296,79 @@ mod tests {
         assert_eq!(modes(&terminal), before);
     }
 
+    /// Waits until the terminal has taken in what was typed.
+    fn wait_for_input(terminal: &File) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while ioctl_fionread(terminal).unwrap() == 0 {
+            assert!(Instant::now() < deadline, "nothing arrived");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     #[test]
-    fn what_was_typed_before_the_question_is_no_answer() {
+    fn what_was_typed_before_the_question_is_neither_shown_nor_an_answer() {
         let (person, terminal) = terminal(&Interrupt::default());
-        (&person).write_all(b"too early\r").unwrap();
-        wait_for(&person, "too early\r\n");
+        (&person).write_all(b"314159\r").unwrap();
+        wait_for_input(&terminal.input);
         let hand = std::thread::spawn(move || {
-            wait_for(&person, "New PIN: ");
+            let seen = wait_for(&person, "New PIN: ");
             (&person).write_all(b"123456\r").unwrap();
-            person
+            (seen, person)
         });
         assert_eq!(terminal.ask_pin(PinQuestion::New).unwrap().as_str(), "123456");
+        let (seen, _person) = hand.join().unwrap();
+        assert_eq!(seen, "New PIN: ");
+    }
+
+    #[test]
+    fn what_was_typed_and_not_asked_for_does_not_reach_the_shell() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        let shell = terminal.input.try_clone().unwrap();
+        (&person).write_all(b"314159\r").unwrap();
+        wait_for_input(&shell);
+        drop(terminal);
+        assert_eq!(ioctl_fionread(&shell).unwrap(), 0);
+        assert!(tcgetattr(&shell).unwrap().local_modes.contains(LocalModes::ECHO));
+    }
+
+    #[test]
+    fn a_signal_that_ends_the_process_gives_the_terminal_back() {
+        let interrupt = Interrupt::default();
+        let (_person, terminal) = terminal(&interrupt);
+        assert!(!modes(&terminal).contains(LocalModes::ECHO));
+        let raw = RawMode::enter(&terminal.input).unwrap();
+        interrupt.say_farewell();
+        assert!(modes(&terminal).contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
+        drop(raw);
+    }
+
+    #[test]
+    fn an_invite_code_is_shown_as_it_is_typed_and_asked_for_again_when_there_is_none() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        let hand = std::thread::spawn(move || {
+            wait_for(&person, "Invite code: ");
+            (&person).write_all(b"\r").unwrap();
+            wait_for(&person, "Invite code: ");
+            (&person).write_all(b" 7KQF-29MD-W3XA\r").unwrap();
+            (wait_for(&person, "\n"), person)
+        });
+        assert_eq!(terminal.ask_text(TextQuestion::InviteCode).unwrap().as_str(), "7KQF-29MD-W3XA");
+        let (seen, _person) = hand.join().unwrap();
+        assert!(seen.contains("7KQF-29MD-W3XA"), "{seen:?}");
+    }
+
+    #[test]
+    fn enter_alone_switches_no_issuer_and_deletes_nothing() {
+        let (person, terminal) = terminal(&Interrupt::default());
+        let hand = std::thread::spawn(move || {
+            for _ in 0..2 {
+                wait_for(&person, "[y/N] ");
+                (&person).write_all(b"\r").unwrap();
+            }
+            person
+        });
+        assert!(!terminal.confirm(Confirmation::SwitchIssuer).unwrap());
+        assert!(!terminal.confirm(Confirmation::DeleteCredential).unwrap());
         hand.join().unwrap();
     }
 

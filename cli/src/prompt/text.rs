@@ -1,6 +1,6 @@
 //! The words of every notice and question.
 
-use super::{Choice, Confirmation, Notice, PinQuestion, Wanted, WrongKey};
+use super::{Choice, Confirmation, Notice, PinQuestion, TextQuestion, Wanted, WrongKey};
 use crate::security_key::pin::{MAX_BYTES, PinLength};
 
 /// How much a line wants to be seen.
@@ -54,6 +54,13 @@ pub(super) fn notice(notice: &Notice) -> (String, Tone) {
         Notice::PinSet => ("The PIN is set.".to_owned(), Tone::Good),
         Notice::PinChanged => ("The PIN is changed.".to_owned(), Tone::Good),
         Notice::FingerprintNotRecognised => ("The fingerprint was not recognised.".to_owned(), Tone::Warning),
+        Notice::UnknownKey { name, issuer } => (
+            format!(
+                "The key {} is not enrolled at {issuer} (any more). Use another one, or press Ctrl-C.",
+                clean(name)
+            ),
+            Tone::Warning,
+        ),
         Notice::WrongKey(why) => (wrong_key(*why).to_owned(), Tone::Warning),
         Notice::OrphanDeleted => {
             ("The credential that was just made has been deleted from the key.".to_owned(), Tone::Plain)
@@ -65,8 +72,18 @@ pub(super) fn notice(notice: &Notice) -> (String, Tone) {
             Tone::Warning,
         ),
         Notice::TwoKeysNeeded => ("First a tap of a key you have, then the new one.".to_owned(), Tone::Plain),
+        Notice::OtherIssuer { issuer, email } => (other_issuer(issuer, email.as_deref()), Tone::Warning),
     };
     (text, tone)
+}
+
+fn other_issuer(issuer: &str, email: Option<&str>) -> String {
+    let person = email.map(|email| format!(" ({})", clean(email))).unwrap_or_default();
+    format!(
+        "This machine is set up for {}{person}, and for one issuer at a time. If you switch, your session there ends, and \
+         your AWS profiles ask the new issuer; the configuration of now is kept beside the new one.",
+        clean(issuer)
+    )
 }
 
 fn insert(wanted: Wanted) -> &'static str {
@@ -93,6 +110,7 @@ fn wrong_key(why: WrongKey) -> &'static str {
         WrongKey::ModelNotAccepted => {
             "Your organisation does not accept keys of this model. Use another one, or press Ctrl-C."
         }
+        WrongKey::NotTheRemoved => "That key does not hold it. Use the one it is on, or press Ctrl-C.",
         WrongKey::NotCapable => {
             "That key cannot store protected credentials (FIDO2 with a PIN is needed). Use another one, or press Ctrl-C."
         }
@@ -110,9 +128,20 @@ pub(super) fn pin_question(question: PinQuestion) -> String {
 }
 
 /// The text in front of the cursor.
-pub(super) fn confirmation(question: Confirmation) -> &'static str {
+pub(super) const fn text_question(question: TextQuestion) -> &'static str {
+    match question {
+        TextQuestion::InviteCode => "Invite code: ",
+    }
+}
+
+/// The text in front of the cursor.
+pub(super) const fn confirmation(question: Confirmation) -> &'static str {
     match question {
         Confirmation::SetPin => "This key has no PIN yet, and needs one. Set it now? [Y/n] ",
+        Confirmation::SwitchIssuer => "Switch? [y/N] ",
+        Confirmation::DeleteCredential => {
+            "If that key is plugged in, its credential can be deleted from it, too (with its PIN). Delete it? [y/N] "
+        }
     }
 }
 

@@ -13,7 +13,9 @@
 mod agent;
 mod credentials;
 mod home;
+mod issuers;
 mod proxy;
 mod sessions;
 mod setup;
+mod terminal;
 mod world;

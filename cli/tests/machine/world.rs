@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::{runtime::Runtime, sync::watch};
 use vouch_issuer_api::{
     aws::AwsTokenRequest,
+    enroll::EnrollChallengeRequest,
     error::{ErrorBody, ErrorCode},
     paths,
     session::WatchQuery,
@@ -53,6 +54,12 @@ pub struct Facts {
     pub clock_ahead: i64,
     /// Every answer of the issuer is that of a broken proxy.
     pub issuer_is_down: bool,
+    /// Requests for the discovery document.
+    pub discoveries: usize,
+    /// Invite codes, in order; none is good.
+    pub codes: Vec<String>,
+    /// The name in the discovery document, when it is not the right one.
+    pub calls_itself: Option<&'static str>,
     /// Code and text with which STS refuses an action.
     pub sts_refuses: Option<(&'static str, &'static str, &'static str)>,
 }
@@ -110,6 +117,7 @@ fn routes(shared: Shared) -> Router {
     Router::new()
         .route(paths::DISCOVERY, get(discovery))
         .route(paths::JWKS, get(|| async { Json(json!({"keys": [{"kid": "a"}, {"kid": "b"}]})) }))
+        .route(paths::ENROLL_CHALLENGE, post(enroll_challenge))
         .route(paths::FIDO2_CHALLENGE, post(challenge))
         .route(paths::TOKEN, post(token))
         .route(paths::SESSION_WATCH, get(watch_session))
@@ -187,8 +195,16 @@ fn ended() -> Response {
     refuse(StatusCode::UNAUTHORIZED, ErrorCode::SessionEnded, "All your sessions were ended.")
 }
 
+async fn enroll_challenge(State(shared): State<Shared>, Json(request): Json<EnrollChallengeRequest>) -> Response {
+    shared.facts.lock().unwrap().codes.push(request.code);
+    refuse(StatusCode::FORBIDDEN, ErrorCode::InviteUnknown, "There is no such invite.")
+}
+
 async fn discovery(State(shared): State<Shared>) -> Json<Value> {
-    Json(json!({"issuer": shared.url, "jwks_uri": format!("{}{}", shared.url, paths::JWKS)}))
+    let mut facts = shared.facts.lock().unwrap();
+    facts.discoveries += 1;
+    let name = facts.calls_itself.map_or_else(|| shared.url.clone(), str::to_owned);
+    Json(json!({"issuer": name, "jwks_uri": format!("{}{}", shared.url, paths::JWKS)}))
 }
 
 async fn challenge() -> Json<Value> {

@@ -41,9 +41,9 @@ pub struct Invited {
     pub groups: Vec<String>,
     /// From this moment on the code is worthless.
     pub expires_at: Timestamp,
-    /// What the person types.
+    /// What the person types. The code is not in it: other users of a machine can see what is.
     pub command: String,
-    /// The code by itself.
+    /// What the person types when the command asks for it.
     pub code: String,
     /// Keys the person has already.
     pub enrolled_keys: usize,
@@ -57,6 +57,8 @@ impl fmt::Display for Invited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} can enroll until {} with:", self.email, moment(self.expires_at, self.now))?;
         writeln!(f, "  {}", self.command)?;
+        writeln!(f, "and, when it asks for the invite code:")?;
+        writeln!(f, "  {}", self.code)?;
         if self.replaced {
             writeln!(f, "The earlier invite no longer works.")?;
         }
@@ -98,7 +100,7 @@ impl Office {
             })
             .await?;
         let code = code.reveal().to_string();
-        let command = format!("vouch enroll {} --code {code}", self.config.url);
+        let command = format!("vouch enroll {}", self.config.url);
         let enrolled_keys = user.keys.len();
         Ok(Invited { email: user.email, groups: user.groups, expires_at, command, code, enrolled_keys, replaced, now })
     }

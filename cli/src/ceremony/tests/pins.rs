@@ -206,6 +206,9 @@ fn ctrl_c_at_the_pin_prompt_touches_nothing() {
         fn ask_pin(&self, _: PinQuestion) -> Result<zeroize::Zeroizing<String>, PromptError> {
             Err(PromptError::Interrupted)
         }
+        fn ask_text(&self, _: crate::prompt::TextQuestion) -> Result<zeroize::Zeroizing<String>, PromptError> {
+            Err(PromptError::Interrupted)
+        }
         fn confirm(&self, _: Confirmation) -> Result<bool, PromptError> {
             Err(PromptError::Interrupted)
         }

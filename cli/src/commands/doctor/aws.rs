@@ -14,9 +14,11 @@ use crate::{
         file, process,
     },
     commands::setup_aws::find_program,
-    env::Variable,
+    env::{self, Variable},
     error::{Category, Failure},
-    hot_path, paths, region,
+    hot_path,
+    paths::{self, Lookup},
+    region,
 };
 
 const AREA: &str = "aws";
@@ -37,7 +39,9 @@ pub(super) fn check(profile: Option<&str>) -> Vec<Check> {
                 shadowed: &|name| file::has_static_keys(&Variable::get, name),
                 starts: &|program| find_program(program, &Variable::get).is_some(),
             };
-            judge(&document, &shown, &surroundings)
+            let mut checks = judge(&document, &shown, &surroundings);
+            checks.extend(judge_environment(&document, &shown, &Variable::get));
+            checks
         }
     }
 }
@@ -75,6 +79,27 @@ fn judge(document: &Document, file: &str, surroundings: &Surroundings<'_>) -> Ve
         problems.insert(0, Check::well(AREA, format!("{file}: {well} {profiles} set up{tried}")));
     }
     problems
+}
+
+/// What this shell sets that AWS tools take before a profile, or instead of one.
+fn judge_environment(document: &Document, file: &str, lookup: Lookup<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if lookup(&env::AWS_ACCESS_KEY_ID).is_some() {
+        let finding = "AWS_ACCESS_KEY_ID is set in this shell, and most AWS tools take it before any profile";
+        let next = "Run: unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN";
+        checks.push(Check::problem(AREA, finding, next));
+    }
+    let profile = lookup(&env::AWS_PROFILE).map(|name| name.to_string_lossy().into_owned());
+    let is_missing = |name: &String| document.profile(name).is_none() && !file::has_static_keys(lookup, name);
+    if let Some(name) = profile.filter(is_missing) {
+        let finding = format!("AWS_PROFILE is {name}, which is no profile in {file}");
+        checks.push(Check::problem(
+            AREA,
+            finding,
+            "Correct or unset it, or add it: vouch setup aws --role ARN --profile NAME",
+        ));
+    }
+    checks
 }
 
 fn problem(
@@ -213,6 +238,21 @@ mod tests {
                 .finding
                 .contains("starts vouch, which is not there")
         );
+    }
+
+    #[test]
+    fn keys_and_a_missing_profile_in_the_shell_are_problems() {
+        let set = |variables: &'static [(&str, &str)]| {
+            let lookup = move |variable: &Variable| {
+                variables.iter().find(|(name, _)| *name == variable.name).map(|(_, value)| value.into())
+            };
+            let checks = judge_environment(&document(&[("vouch-dev", DEV)]), "~/.aws/config", &lookup);
+            checks.iter().map(Check::rendered).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(set(&[("AWS_PROFILE", "vouch-dev")]), "");
+        let text = set(&[("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_PROFILE", "vouch-prod")]);
+        assert!(text.contains("Run: unset AWS_ACCESS_KEY_ID") && !text.contains("AKIAEXAMPLE"), "{text}");
+        assert!(text.contains("AWS_PROFILE is vouch-prod, which is no profile in ~/.aws/config"), "{text}");
     }
 
     #[test]

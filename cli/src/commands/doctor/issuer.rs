@@ -9,6 +9,7 @@ use vouch_issuer_api::paths;
 use super::Check;
 use crate::{
     agent::{
+        issuer_calls::Discovery,
         issuer_client::{Call, IssuerClient, Proof, describe_offset},
         issuer_error::IssuerError,
     },
@@ -18,13 +19,6 @@ use crate::{
     issuer_url::IssuerUrl,
     network::{self, Trust},
 };
-
-/// The part of OpenID Connect Discovery 1.0 §3 that is judged.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
-}
 
 #[derive(Debug, Deserialize)]
 struct Jwks {
@@ -55,9 +49,9 @@ fn gather(issuer: &IssuerUrl) -> Result<Facts, Failure> {
         .build()
         .map_err(|error| Failure::new(Category::General, format!("cannot ask the issuer: {error}")))?;
     runtime.block_on(async {
-        let get = |path| Call::new(Method::GET, path, None, Proof::None);
-        let discovery: Discovery = client.fetch(get(paths::DISCOVERY)).await.map_err(IssuerError::into_failure)?;
-        let jwks: Jwks = client.fetch(get(paths::JWKS)).await.map_err(IssuerError::into_failure)?;
+        let discovery = client.discovery().await.map_err(IssuerError::into_failure)?;
+        let get = Call::new(Method::GET, paths::JWKS, None, Proof::None);
+        let jwks: Jwks = client.fetch(get).await.map_err(IssuerError::into_failure)?;
         Ok(Facts { discovery, keys: jwks.keys.len(), offset_ms: client.clock().offset_ms() })
     })
 }

@@ -8,8 +8,10 @@ use super::Check;
 use crate::{
     agent::{client::Client, protocol::AgentStatus, session::story},
     commands::agent,
+    config::Config,
     env::Variable,
     error::Failure,
+    overrides::{self, Override, Reader},
     paths,
     security_key::{Discovery, ctaphid::UsbKeys},
     wording,
@@ -52,7 +54,7 @@ fn judge_keys(keys: &dyn Discovery) -> Check {
 }
 
 /// How the agent and its session are.
-pub(super) fn agent() -> Vec<Check> {
+pub(super) fn agent(config: Option<&Config>) -> Vec<Check> {
     let asked = paths::agent_socket(&Variable::get).and_then(|socket| {
         let status = Client::connect_to(&socket)?.map(|mut client| agent::status(&mut client)).transpose()?;
         Ok((socket, status))
@@ -64,7 +66,10 @@ pub(super) fn agent() -> Vec<Check> {
         }
         Ok((socket, Some(status))) => {
             let mode = socket.metadata().map(|metadata| metadata.mode() & 0o7777).unwrap_or_default();
-            judge_agent(&socket, mode, &status, Timestamp::now(), &TimeZone::system())
+            let mut checks = judge_agent(&socket, mode, &status, Timestamp::now(), &TimeZone::system());
+            let here = overrides::in_effect(Reader::Command, &|name| std::env::var_os(name));
+            checks.extend(judge_surroundings(&status, &here, config));
+            checks
         }
     }
 }
@@ -101,6 +106,34 @@ fn judge_agent(socket: &Path, mode: u32, status: &AgentStatus, now: Timestamp, z
     checks
 }
 
+/// Whether the agent is the one this command would have started, for the issuer this machine is set up for.
+fn judge_surroundings(status: &AgentStatus, here: &[Override], config: Option<&Config>) -> Vec<Check> {
+    const ANEW: &str = "vouch agent stop, then vouch login";
+    let mut checks = Vec::new();
+    let unheard = overrides::unheard_by_agent(here, &status.overrides);
+    if !unheard.is_empty() {
+        let names: Vec<_> = unheard.iter().map(|given| format!("{}={}", given.name, given.value)).collect();
+        let finding = format!("the agent was started without {}, which is set here", names.join(", "));
+        checks.push(Check::problem("agent", finding, format!("To make it count: {ANEW}")));
+    }
+    let only_there: Vec<_> = status.overrides.iter().filter(|given| !here.contains(given)).collect();
+    // The same variable with another value has been named already.
+    let only_there = only_there.iter().filter(|given| unheard.iter().all(|named| named.name != given.name));
+    let names: Vec<_> = only_there.map(|given| format!("{}={}", given.name, given.value)).collect();
+    if !names.is_empty() {
+        let note =
+            Check::note("agent", format!("the agent was started with {}, which is not set here", names.join(", ")));
+        checks.push(Check { next: Some(format!("If that is not meant: {ANEW}")), ..note });
+    }
+    if let (Some(signed_in), Some(config)) = (&status.issuer, config)
+        && signed_in != config.issuer.as_str()
+    {
+        let finding = format!("the session is of {signed_in}, but this machine is set up for {}", config.issuer);
+        checks.push(Check::problem("session", finding, "Run: vouch login"));
+    }
+    checks
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -109,6 +142,22 @@ mod tests {
 
     use super::{super::State, *};
     use crate::security_key::{Device, KeyError, SecurityKey};
+
+    const NOW: &str = "2026-11-21T12:00:00Z";
+
+    fn status() -> AgentStatus {
+        AgentStatus {
+            version: "0.0.1".to_owned(),
+            pid: 42,
+            started_at: NOW.parse().unwrap(),
+            issuer: None,
+            session: None,
+            ended: None,
+            credentials: Vec::new(),
+            clock_offset_ms: None,
+            overrides: Vec::new(),
+        }
+    }
 
     struct Keys {
         devices: Vec<Device>,
@@ -140,18 +189,31 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_from_another_shell_or_for_another_issuer_is_told_from_a_well_one() {
+        let given = |name: &str| Override { name: name.to_owned(), value: "x".to_owned() };
+        let mut status = status();
+        status.overrides = vec![given("HTTPS_PROXY")];
+        status.issuer = Some("https://old.example.com".to_owned());
+        let config = Config { issuer: "https://vouch.example.com".parse().unwrap(), email: None, credential_id: None };
+        let checks = judge_surroundings(&status, &[given("VOUCH_CA_BUNDLE")], Some(&config));
+        let findings: Vec<_> = checks.iter().map(Check::rendered).collect();
+        assert_eq!(
+            findings,
+            [
+                "✗ agent       the agent was started without VOUCH_CA_BUNDLE=x, which is set here. To make it count: vouch \
+                 agent stop, then vouch login",
+                "· agent       the agent was started with HTTPS_PROXY=x, which is not set here. If that is not meant: vouch \
+                 agent stop, then vouch login",
+                "✗ session     the session is of https://old.example.com, but this machine is set up for \
+                 https://vouch.example.com. Run: vouch login",
+            ]
+        );
+        assert_eq!(judge_surroundings(&status, &[given("HTTPS_PROXY")], None), []);
+    }
+
+    #[test]
     fn an_open_socket_and_another_version_are_problems() {
-        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let status = AgentStatus {
-            version: "0.0.1".to_owned(),
-            pid: 42,
-            started_at: now,
-            issuer: None,
-            session: None,
-            ended: None,
-            credentials: Vec::new(),
-            clock_offset_ms: None,
-        };
+        let (now, status) = (NOW.parse().unwrap(), status());
         let states = |mode| {
             let checks = judge_agent(Path::new("/run/x/agent.sock"), mode, &status, now, &TimeZone::UTC);
             checks.into_iter().map(|check| check.state).collect::<Vec<_>>()

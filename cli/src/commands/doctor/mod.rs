@@ -3,6 +3,7 @@
 //! Gathering touches the network, the key and files; judging is plain functions of what was gathered.
 
 mod aws;
+mod config;
 mod issuer;
 mod machine;
 
@@ -23,17 +24,22 @@ pub fn run(args: &DoctorArgs) -> Result<u8, Failure> {
     let area = args.area.or_else(|| args.profile.is_some().then_some(DoctorArea::Aws));
     let wanted = |candidate: DoctorArea| area.is_none_or(|area| area == candidate);
     let mut checks = Vec::new();
+    let known = Config::require();
+    if wanted(DoctorArea::Config) {
+        checks.extend(config::check(&known));
+    }
     if wanted(DoctorArea::Issuer) {
-        checks.extend(match Config::require() {
-            Ok(config) => issuer::check(&config.issuer),
-            Err(failure) => vec![Check::failed("config", &failure)],
-        });
+        match &known {
+            Ok(config) => checks.extend(issuer::check(&config.issuer)),
+            Err(failure) if area.is_some() => checks.push(Check::failed("config", failure)),
+            Err(_) => {}
+        }
     }
     if wanted(DoctorArea::Security) {
         checks.push(machine::security_keys());
     }
     if wanted(DoctorArea::Agent) {
-        checks.extend(machine::agent());
+        checks.extend(machine::agent(known.as_ref().ok()));
     }
     if wanted(DoctorArea::Aws) {
         checks.extend(aws::check(args.profile.as_deref()));

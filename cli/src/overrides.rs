@@ -1,0 +1,142 @@
+//! What the environment changes, so that it can be seen: a forgotten variable explains more failures than any bug.
+//!
+//! Variables that merely tell where a home folder is are left out; those that lead requests, trust or files elsewhere
+//! are not. A password in a proxy's URL is never shown.
+
+use std::ffi::OsString;
+
+use serde::{Deserialize, Serialize};
+
+use crate::env::{self, Variable};
+
+/// The variables, each with its other spellings.
+const WATCHED: &[(&Variable, &[&str])] = &[
+    (&env::VOUCH_CONFIG_DIR, &[]),
+    (&env::VOUCH_RUNTIME_DIR, &[]),
+    (&env::VOUCH_STATE_DIR, &[]),
+    (&env::VOUCH_CA_BUNDLE, &[]),
+    (&env::AWS_CA_BUNDLE, &[]),
+    (&env::SSL_CERT_FILE, &[]),
+    (&env::SSL_CERT_DIR, &[]),
+    (&env::HTTPS_PROXY, &["https_proxy", "ALL_PROXY", "all_proxy"]),
+    (&env::NO_PROXY, &["no_proxy"]),
+    (&env::AWS_REGION, &[]),
+    (&env::AWS_DEFAULT_REGION, &[]),
+    (&env::AWS_CONFIG_FILE, &[]),
+    (&env::AWS_SHARED_CREDENTIALS_FILE, &[]),
+    (&env::AWS_ENDPOINT_URL_STS, &[]),
+    (&env::VOUCH_TIMEOUT, &[]),
+    (&env::VOUCH_LOG, &[]),
+];
+
+/// A variable that is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// Its name, as it is spelt in the environment.
+    pub name: String,
+    /// Its value, without what is secret in it.
+    pub value: String,
+}
+
+/// Whose environment is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A command.
+    Command,
+    /// The agent, which keeps the environment it was started with.
+    Agent,
+}
+
+/// Every watched variable that `reader` reads and that is set to something.
+#[must_use]
+pub fn in_effect(reader: Reader, lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Override> {
+    let read = |variable: &Variable| reader == Reader::Command || variable.is_read_by_agent();
+    let names = WATCHED
+        .iter()
+        .filter(|(variable, _)| read(variable))
+        .flat_map(|(variable, others)| std::iter::once(&variable.name).chain(*others));
+    let set = |name: &&str| {
+        let value = lookup(name).filter(|value| !value.is_empty())?;
+        Some(Override { name: (*name).to_owned(), value: without_password(&value.to_string_lossy()) })
+    };
+    names.filter_map(set).collect()
+}
+
+/// What differs between the environment of this command and the one the agent was started with, as it concerns the agent.
+#[must_use]
+pub fn unheard_by_agent(here: &[Override], agent: &[Override]) -> Vec<Override> {
+    let concerns_agent = |name: &str| {
+        let named = |(variable, others): &&(&Variable, &[&str])| variable.name == name || others.contains(&name);
+        // Where the agent listens and logs is settled: this command has found it.
+        let is_place = [env::VOUCH_RUNTIME_DIR.name, env::VOUCH_STATE_DIR.name, env::VOUCH_LOG.name].contains(&name);
+        !is_place && WATCHED.iter().find(named).is_some_and(|(variable, _)| variable.is_read_by_agent())
+    };
+    here.iter().filter(|own| concerns_agent(&own.name) && !agent.contains(own)).cloned().collect()
+}
+
+/// `http://alice:secret@proxy.example.com` as `http://…@proxy.example.com`.
+fn without_password(value: &str) -> String {
+    let (scheme, rest) = value.split_once("://").map_or(("", value), |(scheme, rest)| (scheme, rest));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match authority.rfind('@') {
+        // A value that is no URL may hold a password in any place before the last @.
+        Some(_) => {
+            let host = rest.rsplit_once('@').map_or("", |(_, host)| host);
+            if scheme.is_empty() { format!("…@{host}") } else { format!("{scheme}://…@{host}") }
+        }
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
+        move |name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into())
+    }
+
+    fn lines(overrides: &[Override]) -> Vec<String> {
+        overrides.iter().map(|given| format!("{}={}", given.name, given.value)).collect()
+    }
+
+    const ENVIRONMENT: &[(&str, &str)] = &[
+        ("HOME", "/home/alice"),
+        ("PATH", "/bin"),
+        ("VOUCH_CONFIG_DIR", "/own"),
+        ("https_proxy", "http://alice:s3cret@proxy.example.com:3128"),
+        ("AWS_ENDPOINT_URL_STS", "https://sts.example.com"),
+        ("VOUCH_LOG", ""),
+    ];
+
+    #[test]
+    fn what_leads_elsewhere_is_shown_in_every_spelling_and_what_is_always_set_is_not() {
+        let shown = lines(&in_effect(Reader::Command, &set(ENVIRONMENT)));
+        let proxy = "https_proxy=http://…@proxy.example.com:3128";
+        assert_eq!(shown, ["VOUCH_CONFIG_DIR=/own", proxy, "AWS_ENDPOINT_URL_STS=https://sts.example.com"]);
+        let agent = lines(&in_effect(Reader::Agent, &set(ENVIRONMENT)));
+        assert_eq!(agent, [proxy, "AWS_ENDPOINT_URL_STS=https://sts.example.com"]);
+    }
+
+    #[test]
+    fn a_password_in_a_proxys_url_is_never_shown() {
+        for (value, shown) in [
+            ("http://alice:s3cret@proxy.example.com:3128/", "http://…@proxy.example.com:3128/"),
+            ("alice:s3cret@proxy.example.com:3128", "…@proxy.example.com:3128"),
+            ("http://alice:p@ss@proxy.example.com", "http://…@proxy.example.com"),
+            ("http://proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ] {
+            assert_eq!(without_password(value), shown);
+        }
+    }
+
+    #[test]
+    fn a_variable_the_running_agent_has_not_heard_of_is_noticed() {
+        let here = in_effect(Reader::Command, &set(ENVIRONMENT));
+        let unheard = unheard_by_agent(&here, &[]);
+        assert_eq!(lines(&unheard).len(), 2, "{unheard:?}");
+        assert_eq!(unheard_by_agent(&here, &in_effect(Reader::Agent, &set(ENVIRONMENT))), []);
+        let moved = [("VOUCH_RUNTIME_DIR", "/run/own"), ("AWS_REGION", "eu-west-1")];
+        assert_eq!(unheard_by_agent(&in_effect(Reader::Command, &set(&moved)), &[]), []);
+    }
+}
