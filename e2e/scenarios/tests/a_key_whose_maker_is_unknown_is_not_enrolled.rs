@@ -1,6 +1,6 @@
 //! Policy YubiKey: the key must prove its maker, and nothing stays on a key that cannot.
 
-use vouch_scenarios::{World, developer::unlock, manifest::ISSUER_URL, virtual_key::KeyOptions};
+use vouch_scenarios::{World, developer::unlock, virtual_key::KeyOptions};
 
 #[test]
 fn a_key_whose_maker_is_unknown_is_not_enrolled() {
@@ -10,7 +10,7 @@ fn a_key_whose_maker_is_unknown_is_not_enrolled() {
     let mut alice = world.developer("alice");
     alice.insert(&unattested);
 
-    let mut terminal = alice.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
+    let mut terminal = alice.start_enrolling(&invite);
     unlock(&mut terminal);
     let refused = terminal.finish().failed(5, "does not prove who made it");
     assert!(refused.text.contains("deleted from the key"), "nothing stays behind: {refused}");

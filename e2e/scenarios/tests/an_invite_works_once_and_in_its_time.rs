@@ -1,12 +1,12 @@
 //! An invite is a bearer secret: it ends when it is redeemed, replaced, or late.
 
-use vouch_scenarios::{World, developer::unlock, issuer::Invite, manifest::ISSUER_URL};
+use vouch_scenarios::{World, developer::unlock, issuer::Invite};
 
 fn enroll_with(world: &World, name: &str, invite: &Invite) -> vouch_scenarios::terminal::Finished {
     let key = world.key(name);
     let mut person = world.developer(name);
     person.insert(&key);
-    let terminal = person.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
+    let terminal = person.start_enrolling(invite);
     let finished = terminal.finish();
     assert_eq!(key.touches(), 0, "the key was not asked");
     finished
@@ -47,7 +47,7 @@ fn a_guessed_or_replaced_code_does_not_work() {
     let mut alice = world.developer("alice");
     alice.insert(&key);
     let spelt_loosely = Invite { code: invite.code.to_lowercase().replace('-', " "), ..invite };
-    let mut terminal = alice.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &spelt_loosely.code]);
+    let mut terminal = alice.start_enrolling(&spelt_loosely);
     unlock(&mut terminal);
     terminal.expect("Enrolled");
     let _ = terminal.finish().succeeded();

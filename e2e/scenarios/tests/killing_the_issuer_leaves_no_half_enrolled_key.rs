@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use vouch_scenarios::{World, developer::unlock, manifest::ISSUER_URL};
+use vouch_scenarios::{World, developer::unlock};
 
 const ROUNDS: u64 = 6;
 
@@ -17,7 +17,7 @@ fn killing_the_issuer_leaves_no_half_enrolled_key() {
         let mut person = world.developer(&name);
         person.insert(&key);
 
-        let mut terminal = person.vouch_at_terminal(&["enroll", ISSUER_URL, "--code", &invite.code]);
+        let mut terminal = person.start_enrolling(&invite);
         unlock(&mut terminal);
         // Each round strikes a little later.
         thread::sleep(Duration::from_millis(6 * round));

@@ -15,8 +15,7 @@ fn logging_out_everywhere_reaches_other_machines_within_a_second() {
     let (desktop, key) = world.signed_in("alice");
     let mut laptop = world.developer("alice-on-the-road");
     laptop.insert(&key);
-    laptop.copy_configuration_of(&desktop);
-    laptop.login();
+    laptop.login_for_the_first_time();
     let role = developer_role(HUB);
     for machine in [&desktop, &laptop] {
         let _ = machine.vouch(&["credential", "aws", "--role", &role]).succeeded();
