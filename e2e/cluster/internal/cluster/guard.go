@@ -1,0 +1,78 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	guardCommand = "guard"
+	guardRecord  = "guard"
+	upRecord     = "up"
+	// ownerFD is the first file a process inherits after the standard three.
+	ownerFD = 3
+)
+
+// startGuard starts the process that ends the cluster when its owner ends. The owner is handed over as a file descriptor,
+// because a number could by then belong to another process.
+func (c *Cluster) startGuard() error {
+	if c.OwnerPID == 0 {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(c.OwnerPID, 0)
+	if err != nil {
+		return fmt.Errorf("no process %d to own the cluster: %w", c.OwnerPID, err)
+	}
+	owner := os.NewFile(uintptr(fd), "owner")
+	defer owner.Close()
+	_, err = c.start(guardRecord, syscall.SysProcAttr{}, []*os.File{owner}, guardCommand, c.Dir)
+	return err
+}
+
+// guard is the process itself. It ends when the cluster does, by whoever's hand.
+func guard(args []string) error {
+	if len(args) != 1 {
+		return errors.New("guard is started by up")
+	}
+	c, err := load(args[0])
+	if err != nil {
+		return err
+	}
+	fds := []unix.PollFd{{Fd: ownerFD, Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(fds, -1)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("watch process %d: %w", c.OwnerPID, err)
+		}
+	}
+	fmt.Printf("process %d has ended\n", c.OwnerPID)
+	return c.end()
+}
+
+// endOrphans ends the clusters whose owner and guard were both killed.
+func endOrphans() error {
+	dirs, err := knownDirs()
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		c, err := load(dir)
+		if err != nil {
+			continue // ended in this moment
+		}
+		if c.OwnerPID != 0 && c.pid(guardRecord) == 0 && c.pid(upRecord) == 0 {
+			fmt.Fprintf(os.Stderr, "ending the cluster in %s, whose owner is gone\n", dir)
+			if err := c.end(); err != nil {
+				return fmt.Errorf("end the cluster in %s: %w", dir, err)
+			}
+		}
+	}
+	return nil
+}
