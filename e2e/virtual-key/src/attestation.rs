@@ -16,7 +16,7 @@ pub struct Attestation {
 }
 
 /// Flags (sensitive) and kind (P-256) that stand before the scalar in the firmware's key files.
-const KEY_FILE_HEADER: [u8; 4] = [0x00, 0x02, 0x00, 0x05];
+pub(crate) const KEY_FILE_HEADER: [u8; 4] = [0x00, 0x02, 0x00, 0x05];
 
 impl Attestation {
     /// Reads a PEM certificate and a PKCS#8 PEM key.

@@ -29,6 +29,8 @@ use trussed_staging::virt::{BackendIds, Dispatcher};
 use crate::{
     attestation::Attestation,
     error::Error,
+    fault::Fault,
+    forgery::Forgery,
     hid::MAX_MESSAGE,
     touch::{Panel, Touch},
 };
@@ -52,6 +54,8 @@ pub struct FirmwareConfig {
     pub max_resident: u32,
     /// How long the key blinks, in milliseconds.
     pub touch_timeout_ms: u32,
+    /// What is wrong with it.
+    pub faults: Vec<Fault>,
 }
 
 /// What one client asks.
@@ -138,6 +142,8 @@ pub fn serve(
         if let Some(attestation) = &config.attestation {
             install(&platform, attestation)?;
         }
+        let store = platform.store();
+        let forgery = Forgery { faults: &config.faults, flash: store.ifs() };
         let channel = TrussedChannel::new();
         let (requester, responder) = channel.split().ok_or(Error::Firmware)?;
         let context = CoreContext::with_interrupt(path!("fido").into(), Some(&INTERRUPT));
@@ -153,11 +159,13 @@ pub fn serve(
             let mut answer = Bytes::<MAX_MESSAGE>::new();
             WORKING_FOR.store(request.channel, Ordering::SeqCst);
             INTERRUPT.set_working();
-            let outcome = authenticator.call(request.command, &request.payload, answer.as_mut_view());
+            let asked = forgery.request(&request.payload);
+            let outcome = authenticator.call(request.command, &asked, answer.as_mut_view());
             INTERRUPT.set_idle();
             WORKING_FOR.store(IDLE, Ordering::SeqCst);
             touch.stop();
-            let _ = request.answer.send(if outcome.is_ok() { answer.to_vec() } else { vec![INVALID_COMMAND] });
+            let answered = outcome.map(|()| forgery.answer(&request.payload, answer.to_vec()));
+            let _ = request.answer.send(answered.unwrap_or_else(|_| vec![INVALID_COMMAND]));
         }
         Ok(())
     })

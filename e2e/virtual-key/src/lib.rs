@@ -4,13 +4,16 @@
 //! packet socket where one packet is one HID report. A library preloaded into the client (`preload/hidraw.c`) makes the
 //! socket look like `/dev/hidraw*`, so the client is the very binary that people run.
 //!
-//! It must never stand in for a client's own checks: it says only what a hardware key would say.
+//! It must never stand in for a client's own checks: it says only what a hardware key would say, or, told to be at fault,
+//! what a faulty one would.
 
 pub mod attestation;
 pub mod connection;
 pub mod control;
 pub mod error;
+pub mod fault;
 pub mod firmware;
+mod forgery;
 pub mod hid;
 pub mod options;
 pub mod preload;
@@ -45,6 +48,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
         state_file: options.state.clone(),
         max_resident: options.max_resident,
         touch_timeout_ms: options.up_timeout_ms,
+        faults: options.faults.clone(),
     };
     firmware::serve(&config, &touch, &requests, || control::say("ready"))
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
-use crate::{attestation::Attestation, error::Error, touch::TouchMode};
+use crate::{attestation::Attestation, error::Error, fault::Fault, touch::TouchMode};
 
 /// A FIDO2 security key in software.
 ///
@@ -61,6 +61,13 @@ pub struct Options {
     /// Refuse a second program with CHANNEL_BUSY, as hardware does, instead of making it wait.
     #[arg(long)]
     pub busy: bool,
+
+    /// Be at fault, and sign for it: drop-uv (says it did not verify its user), drop-cred-protect (makes credentials
+    /// without that protection), counter=N, rp-id=HOST (says it was asked for another relying party), user-handle=HEX
+    /// (names another user; nobody when empty). May be given several times. Only the first of several accounts is
+    /// affected.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<Fault>,
 
     /// Unplug when stdin ends: a test that dies takes the key with it.
     #[arg(long)]
