@@ -13,6 +13,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vouch
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VIRTUAL_KEY_TARGET := $(CACHE)/virtual-key
 export VOUCH_VIRTUAL_KEY := $(VIRTUAL_KEY_TARGET)/debug/virtual-key
+export VOUCH_CLUSTER := $(CACHE)/cluster/current/cluster
 
 # A machine that builds once has no use for incremental compilation, and must not change the lock file.
 ifdef CI
@@ -22,6 +23,11 @@ LOCKED := --locked
 endif
 
 CARGO_DENY := 0.20.2
+# Both, because people use both.
+HELM := v4.3.1
+HELM_3 := v3.22.0
+export VOUCH_HELM := $(CACHE)/tools/helm-$(HELM)/bin/helm
+export VOUCH_HELM_3 := $(CACHE)/tools/helm-$(HELM_3)/bin/helm
 
 # For each fuzz target.
 FUZZ_SECONDS := 10
@@ -30,6 +36,8 @@ FUZZ_SECONDS := 10
 PACKAGES_TO_BUILD := g++ gcc libc6-dev libudev-dev make pkg-config
 PACKAGES_FOR_VIRTUAL_KEY := clang
 PACKAGES_TO_TEST := faketime strace util-linux
+# To run the nodes of the test cluster; a control plane alone needs none of it.
+PACKAGES_FOR_CLUSTER := conntrack containerd containernetworking-plugins iptables nftables runc util-linux
 
 .PHONY: help
 help: ## List the targets.
@@ -85,8 +93,27 @@ binaries: setup-build
 virtual-key: setup-virtual-key ## Build the security key in software, which the tests and the demo use.
 	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo build $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
 
+.PHONY: cluster
+cluster: setup-cluster ## Build the Kubernetes that the tests and the demo use; the first time takes a quarter of an hour.
+	@e2e/cluster/build
+
+.PHONY: test-cluster
+test-cluster: ## Check the code of the test cluster itself. Starts nothing.
+	@setup/go
+	@unformatted=$$(gofmt -l e2e/cluster); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted" >&2; exit 1; }
+	cd e2e/cluster && go vet ./internal/... && go test ./internal/...
+
+.PHONY: setup-cluster setup-helm
+setup-cluster:
+	@setup/go
+	@setup/packages $(PACKAGES_FOR_CLUSTER)
+setup-helm:
+	@setup/go-tool helm helm.sh/helm/v4/cmd/helm $(HELM) >/dev/null
+	@setup/go-tool helm helm.sh/helm/v3/cmd/helm $(HELM_3) >/dev/null
+
 .PHONY: setup-build setup-virtual-key setup-clients setup-deny
 setup-build:
+	@command -v cargo >/dev/null || { echo "setup: Rust is missing; install it as https://rustup.rs says" >&2; exit 1; }
 	@setup/packages $(PACKAGES_TO_BUILD)
 setup-virtual-key: setup-build
 	@setup/packages $(PACKAGES_FOR_VIRTUAL_KEY)

@@ -14,11 +14,12 @@ const Usage = `usage: cluster COMMAND [flags]
              clock NAMESPACE/POD[/CONTAINER] OFFSET     such as +0, -300s (images made with -clock)
   exec       NODE PROGRAM [ARGUMENT...]                 run something inside a node
 
+  kubectl    ARGUMENT...                                of the same version, as administrator
   image      [-clock] [-env NAME=VALUE] [-user UID] NAME:TAG OUT.tar SOURCE:/TARGET...
   load       ARCHIVE...                                 import image archives on every node
 
 Commands act on the cluster in $CLUSTER_DIR or -dir DIR (right after the command), or on the only one there is.
-Linked in: etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl.`
+Linked in: etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy.`
 
 // Commands are this tool's own.
 var Commands = map[string]func(args []string) error{

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -226,9 +227,8 @@ const resolverEnv = "CLUSTER_RESOLV_CONF"
 
 // PrepareComponent is called before a linked-in program takes over the process.
 func PrepareComponent(name string) error {
-	if dir := os.Getenv(dirEnv); name == "kubectl" && dir != "" {
-		// An explicit --kubeconfig goes before it.
-		return os.Setenv("KUBECONFIG", dir+"/kubeconfig")
+	if name == "kubectl" {
+		return useKubeconfig()
 	}
 	resolver := os.Getenv(resolverEnv)
 	if resolver == "" {
@@ -240,6 +240,18 @@ func PrepareComponent(name string) error {
 		func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 		func() error { return unix.Mount(resolver, "/etc/resolv.conf", "", unix.MS_BIND, "") },
 	)
+}
+
+// useKubeconfig points kubectl at the cluster that the other commands act on. What the caller says goes before it.
+func useKubeconfig() error {
+	if os.Getenv("KUBECONFIG") != "" && os.Getenv(dirEnv) == "" {
+		return nil
+	}
+	// Without a cluster kubectl has its own words for it.
+	if dir, err := find(""); err == nil {
+		return os.Setenv("KUBECONFIG", filepath.Join(dir, "kubeconfig"))
+	}
+	return nil
 }
 
 // controlCommand breaks and mends one program: stop is kill -9, pause is SIGSTOP.

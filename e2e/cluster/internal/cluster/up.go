@@ -17,7 +17,7 @@ import (
 // The bounds are for a machine that compiles at the same time; a free one needs a tenth.
 const (
 	apiLimit   = 2 * time.Minute
-	nodesLimit = 3 * time.Minute
+	nodesLimit = 2 * time.Minute
 )
 
 type options struct {
