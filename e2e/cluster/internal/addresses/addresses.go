@@ -4,6 +4,7 @@ package addresses
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 )
 
@@ -54,13 +55,18 @@ func (p Plan) APIService() string { return p.at(64, 1) }
 // DNS is the cluster IP of the name server.
 func (p Plan) DNS() string { return p.at(64, 10) }
 
+// MAC is the hardware address for an IPv4 address: locally administered, and the same every time.
+func MAC(ip string) net.HardwareAddr {
+	b := netip.MustParseAddr(ip).As4()
+	return net.HardwareAddr{0x02, 0x00, b[0], b[1], b[2], b[3]}
+}
+
 func (p Plan) at(third, fourth int) string {
 	b := p.prefix.Addr().As4()
 	return netip.AddrFrom4([4]byte{b[0], b[1], byte(third), byte(fourth)}).String()
 }
 
-// Candidates are the networks a cluster may take, and the number that names its bridge.
-// They lie where neither cloud machines nor container engines usually put theirs.
+// candidates is how many networks a cluster may take, from 10.128.0.0/16. Container engines put theirs elsewhere.
 const candidates = 64
 
 // FirstFree is the first candidate that overlaps nothing in use, with its number.

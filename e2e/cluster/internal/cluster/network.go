@@ -47,7 +47,10 @@ func linkExists(name string) bool {
 }
 
 func (c *Cluster) bridgeUp() error {
-	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: c.Bridge}}
+	// Without one of its own a bridge takes the lowest of its ports', and changes it when that node goes: then every
+	// other node sends to nobody until it asks again.
+	mac := addresses.MAC(c.plan.Host())
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: c.Bridge, HardwareAddr: mac}}
 	if err := netlink.LinkAdd(bridge); err != nil {
 		return fmt.Errorf("add bridge %s: %w", c.Bridge, err)
 	}
@@ -96,6 +99,8 @@ func (c *Cluster) plug(i, pid int) error {
 		LinkAttrs:     netlink.LinkAttrs{Name: c.veth(i), MasterIndex: bridge.Attrs().Index},
 		PeerName:      "eth0",
 		PeerNamespace: netlink.NsPid(pid),
+		// The same after a restart, so that the others find it at once.
+		PeerHardwareAddr: addresses.MAC(c.plan.Node(i)),
 	}
 	if err := netlink.LinkAdd(pair); err != nil {
 		return fmt.Errorf("connect %s: %w", nodeName(i), err)
