@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     atomic_file,
-    env::Variable,
+    env::{self, Variable},
     error::{Category, Failure},
+    file_failure::cannot,
     issuer_url::IssuerUrl,
     paths,
 };
@@ -45,7 +46,7 @@ impl Config {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
-                return Err(Failure::new(Category::Configuration, format!("cannot read {}: {error}", path.display())));
+                return Err(cannot("read", &path, &env::VOUCH_CONFIG_DIR, &error));
             }
         };
         Self::parse(&text).map(Some).map_err(|why| {
@@ -71,10 +72,8 @@ impl Config {
     /// [`Category::Configuration`] when it cannot be written; the old file is then untouched.
     pub fn save(&self) -> Result<(), Failure> {
         let path = Self::path()?;
-        let failed = |why: &dyn std::fmt::Display| {
-            Failure::new(Category::Configuration, format!("cannot write {}: {why}", path.display()))
-        };
-        let text = toml::to_string(self).map_err(|error| failed(&error))?;
+        let failed = |error: &io::Error| cannot("write", &path, &env::VOUCH_CONFIG_DIR, error);
+        let text = toml::to_string(self).map_err(|error| failed(&io::Error::other(error)))?;
         atomic_file::replace(&path, text.as_bytes(), 0o600).map_err(|error| failed(&error))
     }
 
@@ -94,10 +93,7 @@ impl Config {
     pub fn keep(&self) -> Result<(), Failure> {
         let (path, kept) = (Self::path()?, self.kept_path()?);
         let copied = fs::read(&path).and_then(|bytes| atomic_file::replace(&kept, &bytes, 0o600));
-        copied.map_err(|error| {
-            let message = format!("cannot keep {} as {}: {error}", path.display(), kept.display());
-            Failure::new(Category::Configuration, message).hint("Nothing was changed")
-        })
+        copied.map_err(|error| cannot("keep the configuration of now as", &kept, &env::VOUCH_CONFIG_DIR, &error))
     }
 
     /// `config.vouch.example.com.toml`.
@@ -141,7 +137,7 @@ impl Snapshot {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                return Err(Failure::new(Category::Configuration, format!("cannot read {}: {error}", path.display())));
+                return Err(cannot("read", &path, &env::VOUCH_CONFIG_DIR, &error));
             }
         };
         Ok(Self { path, bytes })
@@ -159,9 +155,7 @@ impl Snapshot {
                 _ => Ok(()),
             },
         };
-        done.map_err(|error| {
-            Failure::new(Category::Configuration, format!("cannot bring back {}: {error}", self.path.display()))
-        })
+        done.map_err(|error| cannot("bring back", &self.path, &env::VOUCH_CONFIG_DIR, &error))
     }
 }
 

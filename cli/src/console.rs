@@ -2,7 +2,10 @@
 
 use std::io::{self, Write as _};
 
-use crate::error::{Category, Failure};
+use crate::{
+    error::{Category, Failure},
+    file_failure::words,
+};
 
 /// Writes `text` and a newline to stdout.
 ///
@@ -14,7 +17,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Category::General, format!("cannot write the answer to stdout: {error}")))
+            Err(Failure::new(Category::General, format!("cannot write the answer to stdout: {}", words(&error))))
         }
         _ => Ok(()),
     }

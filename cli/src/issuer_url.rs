@@ -24,6 +24,9 @@ pub enum IssuerUrlError {
     /// Sign-ins need TLS.
     #[error("`{0}` must begin with https://")]
     NotHttps(String),
+    /// Security keys sign for names.
+    #[error("`{0}` has an address for a host; security keys need a name, such as https://vouch.example.com")]
+    NotName(String),
     /// Something an issuer may not have, or another spelling of it.
     #[error("`{given}` is not an issuer; it must be written exactly `{canonical}`")]
     NotCanonical {
@@ -35,13 +38,17 @@ pub enum IssuerUrlError {
 }
 
 impl IssuerUrl {
-    /// Reads what a person typed: the scheme and a slash at the end do not matter.
+    /// Reads what a person typed: a missing scheme and a slash at the end do not matter.
     ///
     /// # Errors
     /// When it is still no issuer URL.
     pub fn from_person(text: &str) -> Result<Self, IssuerUrlError> {
-        let text = text.trim().trim_end_matches('/');
-        if text.contains("://") { text.parse() } else { format!("https://{text}").parse() }
+        let text = text.trim();
+        let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
+        match rest.trim_end_matches('/') {
+            "" => Err(IssuerUrlError::NotUrl(text.to_owned())),
+            rest => format!("{scheme}://{rest}").parse(),
+        }
     }
 
     /// The exact text.
@@ -88,6 +95,9 @@ impl FromStr for IssuerUrl {
         let mut url = Url::parse(text).map_err(|_| IssuerUrlError::NotUrl(text.to_owned()))?;
         if url.scheme() != "https" {
             return Err(IssuerUrlError::NotHttps(text.to_owned()));
+        }
+        if !matches!(url.host(), Some(url::Host::Domain(_))) {
+            return Err(IssuerUrlError::NotName(text.to_owned()));
         }
         url.set_query(None);
         url.set_fragment(None);
@@ -147,6 +157,8 @@ mod tests {
             "https://alice:secret@vouch.example.com",
             "http://vouch.example.com",
             "vouch.example.com",
+            "https://127.0.0.1:8443",
+            "https://[::1]",
             "https://",
             "",
         ] {
@@ -158,6 +170,14 @@ mod tests {
     fn a_person_may_leave_out_the_scheme_and_add_a_slash() {
         for text in ["vouch.example.com", "vouch.example.com/", " https://vouch.example.com/ "] {
             assert_eq!(IssuerUrl::from_person(text).unwrap().as_str(), "https://vouch.example.com");
+        }
+    }
+
+    #[test]
+    fn what_a_person_typed_is_named_as_they_typed_it() {
+        for text in ["", "https://", "https:///", "http://vouch.example.com", "https://vouch example.com"] {
+            let error = IssuerUrl::from_person(text).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("`{text}`")), "{error}");
         }
     }
 

@@ -15,6 +15,7 @@ pub mod config;
 pub mod console;
 pub mod env;
 pub mod error;
+pub mod file_failure;
 pub mod hot_path;
 pub mod interrupt;
 pub mod issuer_url;

@@ -15,6 +15,8 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use crate::{
     env,
     error::{Category, Failure},
+    file_failure::words,
+    overrides::{self, Reader},
     paths::Lookup,
 };
 
@@ -53,7 +55,7 @@ impl Trust {
 }
 
 fn read_bundle(variable: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let pem = fs::read(path).map_err(|error| bad_bundle(variable, path, &error))?;
+    let pem = fs::read(path).map_err(|error| bad_bundle(variable, path, &words(&error)))?;
     let certificates = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| bad_bundle(variable, path, &error))?;
@@ -99,6 +101,18 @@ pub fn client(trust: &Trust) -> Result<reqwest::Client, Failure> {
 pub const UNREACHED: &str =
     "Try again; if it stays so, check the network, and behind a proxy set HTTPS_PROXY and run: vouch agent stop";
 
+/// [`UNREACHED`], or the proxy by its name when there is one: then it may be the proxy that was not reached.
+fn unreached() -> String {
+    let set = overrides::in_effect(Reader::Agent, &|name| std::env::var_os(name));
+    match set.iter().find(|given| overrides::is_proxy(&given.name)) {
+        Some(proxy) => format!(
+            "Try again; if it stays so, check the network and the proxy in between ({}={}); after a change run: vouch agent stop",
+            proxy.name, proxy.value
+        ),
+        None => UNREACHED.to_owned(),
+    }
+}
+
 /// Says in a person's words why `host` could not be asked.
 #[must_use]
 pub fn explain(host: &str, error: reqwest::Error) -> Failure {
@@ -110,11 +124,11 @@ pub fn explain(host: &str, error: reqwest::Error) -> Failure {
         None if dns => Failure::new(Category::Network, format!("cannot reach {host}: its name is not known"))
             .hint("Check the network connection and the name"),
         None if timeout => {
-            Failure::new(Category::Network, format!("cannot reach {host}: no answer in time")).hint(UNREACHED)
+            Failure::new(Category::Network, format!("cannot reach {host}: no answer in time")).hint(unreached())
         }
         None => {
             let why = find::<io::Error>(&error).map_or_else(|| "the connection failed".to_owned(), describe_io);
-            Failure::new(Category::Network, format!("cannot reach {host}: {why}")).hint(UNREACHED)
+            Failure::new(Category::Network, format!("cannot reach {host}: {why}")).hint(unreached())
         }
     };
     causes(&error).fold(failure, Failure::detail)
@@ -125,12 +139,13 @@ fn describe_io(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => "the connection was refused".to_owned(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => "the connection was cut".to_owned(),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it".to_owned(),
-        _ => error.to_string(),
+        _ => words(error),
     }
 }
 
 fn explain_tls(host: &str, error: &rustls::Error) -> Failure {
     use CertificateError as C;
+    const REASON: &str = "The reason is shown with -v";
     const CLOCK: &str = "Check this machine's date; if it is right, tell whoever runs the server";
     let network = |message: String| Failure::new(Category::Network, message);
     match error {
@@ -152,7 +167,15 @@ fn explain_tls(host: &str, error: &rustls::Error) -> Failure {
             "If your organisation has its own, set {} to its PEM file and run: vouch agent stop",
             env::VOUCH_CA_BUNDLE.name
         )),
-        _ => network(format!("no secure connection to {host}: {error}")).hint("Run: vouch doctor issuer"),
+        rustls::Error::InvalidCertificate(_) => {
+            network(format!("the certificate of {host} is none that a server may use")).hint(format!(
+                "Tell whoever runs the server; a self-signed one of openssl needs basicConstraints CA:FALSE. {REASON}"
+            ))
+        }
+        rustls::Error::InvalidMessage(_) => network(format!("{host} does not speak TLS there"))
+            .hint("Check the URL and its port; a proxy in between may want you to sign in to it"),
+        _ => network(format!("no secure connection to {host} could be agreed on"))
+            .hint(format!("Tell whoever runs the server; it needs TLS 1.2 or 1.3. {REASON}")),
     }
 }
 
@@ -192,6 +215,20 @@ mod tests {
         let failure = tls(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
         assert_eq!(failure.category, Category::Network);
         assert!(failure.hint.unwrap().contains("VOUCH_CA_BUNDLE"));
+    }
+
+    #[test]
+    fn a_port_without_tls_and_a_certificate_that_is_none_for_servers_are_told_in_words() {
+        let failure = tls(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType));
+        assert!(failure.message.ends_with("does not speak TLS there"), "{failure}");
+        for error in
+            [rustls::Error::InvalidCertificate(CertificateError::BadEncoding), rustls::Error::HandshakeNotComplete]
+        {
+            let failure = tls(error.clone());
+            let said = failure.render(false);
+            assert!(!said.contains(&error.to_string()) && !said.contains("BadEncoding"), "{said}");
+            assert!(failure.hint.is_some());
+        }
     }
 
     #[test]

@@ -62,6 +62,14 @@ pub fn in_effect(reader: Reader, lookup: &dyn Fn(&str) -> Option<OsString>) -> V
     names.filter_map(set).collect()
 }
 
+/// Whether a name is one of those a proxy is given by.
+#[must_use]
+pub fn is_proxy(name: &str) -> bool {
+    WATCHED.iter().any(|(variable, others)| {
+        variable.name == env::HTTPS_PROXY.name && (variable.name == name || others.contains(&name))
+    })
+}
+
 /// What differs between the environment of this command and the one the agent was started with, as it concerns the agent.
 #[must_use]
 pub fn unheard_by_agent(here: &[Override], agent: &[Override]) -> Vec<Override> {

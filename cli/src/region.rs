@@ -20,12 +20,15 @@ pub fn parse(text: &str) -> Result<String, String> {
     }
 }
 
-/// Lower-case letters, digits and dashes, as in every region so far; it becomes part of a host name.
+/// Two or more words and a number, as in every region so far (`us-gov-east-1`); it becomes part of a host name.
 fn is_region(text: &str) -> bool {
-    (1..=40).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    let Some((words, number)) = text.rsplit_once('-') else { return false };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.len() <= 40
+        && words.contains('-')
+        && words.split('-').all(is_word)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The region asked for: the flag, else `AWS_REGION`, else `AWS_DEFAULT_REGION`; `None` leaves it to the partition.
@@ -96,8 +99,30 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_region_there_is_is_one() {
+        for region in
+            ["us-east-1", "ap-southeast-7", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "mx-central-1"]
+        {
+            assert!(parse(region).is_ok(), "{region}");
+        }
+    }
+
+    #[test]
     fn what_could_not_be_part_of_a_host_name_is_refused() {
-        for region in ["", "eu_west_1", "EU-WEST-1", "eu-west-1.evil.example.com", "-eu", "eu/", "a@b"] {
+        for region in [
+            "",
+            "eu",
+            "mars-1",
+            "eu-west",
+            "eu--1",
+            "eu-west-1a",
+            "eu_west_1",
+            "EU-WEST-1",
+            "eu-west-1.evil.example.com",
+            "-eu",
+            "eu/",
+            "a@b",
+        ] {
             assert!(parse(region).is_err(), "{region}");
             assert!(choose(Some(region), &with(&[]), &role("aws")).is_err(), "{region}");
         }

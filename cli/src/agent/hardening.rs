@@ -11,7 +11,11 @@ use rustix::{
     process::{DumpableBehavior, Resource, Rlimit, Uid},
 };
 
-use crate::error::{Category, Failure};
+use crate::{
+    env,
+    error::{Category, Failure},
+    file_failure::cannot,
+};
 
 /// No core dumps and no tracing by other processes of the same user (`PR_SET_DUMPABLE`, prctl(2)): for every process that
 /// holds a PIN, an invite code or a session.
@@ -42,14 +46,13 @@ pub fn protect_process() -> Result<(), Failure> {
 /// # Errors
 /// [`Category::Configuration`] when it belongs to somebody else or others can look inside.
 pub fn private_folder(folder: &Path) -> Result<(), Failure> {
-    let refused = |why: String| Failure::new(Category::Configuration, why);
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|error| refused(format!("cannot make the folder {}: {error}", folder.display())))?;
+        .map_err(|error| cannot("make the folder", folder, &env::VOUCH_RUNTIME_DIR, &error))?;
     let metadata = fs::symlink_metadata(folder)
-        .map_err(|error| refused(format!("cannot look at the folder {}: {error}", folder.display())))?;
+        .map_err(|error| cannot("look at the folder", folder, &env::VOUCH_RUNTIME_DIR, &error))?;
     judge(folder, metadata.uid(), metadata.mode(), metadata.is_dir(), rustix::process::geteuid())
 }
 

@@ -25,6 +25,7 @@ use crate::{
     clock::SystemClock,
     env::{self, Variable},
     error::{Category, Failure},
+    file_failure::{cannot, words},
     network::Trust,
     overrides::{self, Reader},
     paths,
@@ -53,10 +54,12 @@ pub fn run(detach: bool) -> Result<(), Failure> {
     };
     let log_folder = if detach { Some(paths::state_dir(&Variable::get)?) } else { None };
     if let Some(folder) = &log_folder {
-        fs::create_dir_all(folder)
-            .map_err(|error| failed(&format!("cannot make the folder {}", folder.display()), &error))?;
+        fs::create_dir_all(folder).map_err(|error| cannot("make the folder", folder, &env::VOUCH_STATE_DIR, &error))?;
     }
-    log::begin(log_folder.as_deref()).map_err(|error| failed("cannot open its log", &error))?;
+    log::begin(log_folder.as_deref()).map_err(|error| match &log_folder {
+        Some(folder) => cannot("write a log into", folder, &env::VOUCH_STATE_DIR, &error),
+        None => failed("cannot write its log", &error),
+    })?;
     let settings = Settings {
         trust: Trust::of(&Variable::get),
         sts_endpoint: env::AWS_ENDPOINT_URL_STS.text(),
@@ -74,7 +77,7 @@ pub fn run(detach: bool) -> Result<(), Failure> {
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {
-    Failure::new(Category::General, format!("{what}: {error}"))
+    Failure::new(Category::General, format!("{what}: {}", words(error)))
 }
 
 /// A session of its own, so that closing the terminal or Ctrl-C in it does not reach the agent.
@@ -87,8 +90,7 @@ fn leave_terminal() -> Result<(), Failure> {
 fn lock(path: &Path, socket: &Path) -> Result<Option<fs::File>, Failure> {
     let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
-        let lock =
-            socket::try_lock(path).map_err(|error| failed(&format!("cannot lock {}", path.display()), &error))?;
+        let lock = socket::try_lock(path).map_err(|error| cannot("lock", path, &env::VOUCH_RUNTIME_DIR, &error))?;
         if let Some(mut lock) = lock {
             // For people who look why an agent is in the way.
             let _note = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));

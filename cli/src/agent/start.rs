@@ -18,8 +18,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// When it ends at once, with its reason, or does not answer in time.
 pub fn start(socket: &Path) -> Result<(), Failure> {
-    let failed =
-        |why: &dyn std::fmt::Display| Failure::new(Category::General, format!("cannot start the agent: {why}"));
+    let failed_as = |category: Category, why: &dyn std::fmt::Display| {
+        Failure::new(category, format!("cannot start the agent: {why}"))
+    };
+    let failed = |why: &dyn std::fmt::Display| failed_as(Category::General, why);
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let mut child = Command::new(program)
         .args(["agent", "run", "--detach"])
@@ -37,7 +39,9 @@ pub fn start(socket: &Path) -> Result<(), Failure> {
         if let Ok(Some(status)) = child.try_wait()
             && !status.success()
         {
-            return Err(failed(&last_words(&mut child)));
+            let is_configuration = status.code() == Some(Category::Configuration.exit_code().into());
+            let category = if is_configuration { Category::Configuration } else { Category::General };
+            return Err(failed_as(category, &last_words(&mut child)));
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));

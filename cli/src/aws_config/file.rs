@@ -13,6 +13,7 @@ use crate::{
     atomic_file,
     env::{self, Variable},
     error::{Category, Failure},
+    file_failure::cannot,
     paths::{self, Lookup},
 };
 
@@ -57,7 +58,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     match fs::read(path) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Failure::new(Category::Configuration, format!("cannot read {}: {error}", path.display()))),
+        Err(error) => Err(cannot("read", path, &env::AWS_CONFIG_FILE, &error)),
     }
 }
 
@@ -77,7 +78,7 @@ pub fn lock() -> Result<File, Failure> {
     let path = folder.join("aws-config.lock");
     let locked =
         fs::create_dir_all(&folder).and_then(|()| File::create(&path)).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|error| Failure::new(Category::Configuration, format!("cannot lock {}: {error}", path.display())))
+    locked.map_err(|error| cannot("lock", &path, &env::VOUCH_CONFIG_DIR, &error))
 }
 
 /// Replaces the file with `bytes`, if it is still as it was read.
@@ -89,8 +90,7 @@ pub fn replace(path: &Path, read: &[u8], bytes: &[u8]) -> Result<(), Failure> {
         let message = format!("{} was changed by another program just now; nothing was written", path.display());
         return Err(Failure::new(Category::Configuration, message).hint("Try again"));
     }
-    atomic_file::replace(path, bytes, 0o600)
-        .map_err(|error| Failure::new(Category::Configuration, format!("cannot write {}: {error}", path.display())))
+    atomic_file::replace(path, bytes, 0o600).map_err(|error| cannot("write", path, &env::AWS_CONFIG_FILE, &error))
 }
 
 /// A unified diff, empty when nothing changes.

@@ -8,6 +8,7 @@ use crate::{
     args::{Arguments, CompletionsArgs, ManArgs},
     console,
     error::{Category, Failure},
+    file_failure::words,
 };
 
 /// Prints a completion script.
@@ -28,7 +29,10 @@ pub fn man(args: &ManArgs) -> Result<(), Failure> {
     let folder = &args.folder;
     let written = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Arguments::command(), folder));
     written.map_err(|error| {
-        Failure::new(Category::Configuration, format!("cannot write manual pages into {}: {error}", folder.display()))
+        Failure::new(
+            Category::Configuration,
+            format!("cannot write manual pages into {}: {}", folder.display(), words(&error)),
+        )
     })?;
     console::note(&format!("Wrote the manual pages into {}. Try: man {}/vouch.1", folder.display(), folder.display()));
     Ok(())

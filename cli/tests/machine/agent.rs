@@ -91,7 +91,7 @@ fn a_folder_that_others_can_open_is_refused_with_the_command_that_helps() {
     fs::create_dir_all(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     let ran = home.run(&["agent", "start"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(ran.code, 6, "{ran:?}");
     assert!(ran.stderr.contains("is open to other users") && ran.stderr.contains("chmod 700"), "{}", ran.stderr);
 }
 

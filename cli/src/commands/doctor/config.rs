@@ -47,6 +47,14 @@ fn problem(given: &Override) -> Option<Check> {
         let finding = format!("{name}={value} is not a number of seconds from 1 to 600, so it is not used");
         return Some(Check::problem("environment", finding, "Correct or unset it"));
     }
+    if overrides::is_proxy(name)
+        && value.contains("://")
+        && !value.starts_with("http://")
+        && !value.starts_with("https://")
+    {
+        let finding = format!("{name}={value} is no proxy vouch can use, so it is not used");
+        return Some(Check::problem("environment", finding, "Name one such as http://proxy.example.com:3128"));
+    }
     None
 }
 
@@ -68,6 +76,8 @@ mod tests {
         assert!(checks.last().unwrap().finding.contains("from 1 to 600"), "{checks:?}");
         let checks = judged("AWS_ENDPOINT_URL_STS", "http://sts.example.com");
         assert_eq!(checks.iter().map(|check| check.state).collect::<Vec<_>>(), [State::Note, State::Problem]);
+        let checks = judged("https_proxy", "socks5://proxy.example.com");
+        assert!(checks.last().unwrap().finding.contains("no proxy vouch can use"), "{checks:?}");
         assert_eq!(judge_environment(&[]), []);
     }
 }
