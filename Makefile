@@ -43,6 +43,12 @@ PACKAGES_FOR_CLUSTER := conntrack containerd containernetworking-plugins iptable
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+ifneq ($(filter demo,$(MAKECMDGOALS)),)
+ifneq ($(filter-out virtual usb,$(KEY)),)
+$(error KEY=$(KEY) is no key of the demonstration: it is virtual, the default, or usb)
+endif
+endif
+
 .PHONY: demo
 demo: binaries virtual-key setup-clients ## Watch one tap become AWS credentials in two accounts. KEY=usb uses your own key.
 	@$(CARGO_TARGET_DIR)/debug/demo $(if $(KEY),--key $(KEY))

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::net::UnixStream,
+    os::unix::{net::UnixStream, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -14,7 +14,7 @@ use crate::{
     cloud::{ApiError, boto3, call_with},
     issuer::Invite,
     manifest::ISSUER_URL,
-    process::{Ran, signal, tied},
+    process::{self, Ran, tied},
     terminal::{Finished, Terminal},
     virtual_key::VirtualKey,
 };
@@ -184,6 +184,7 @@ impl Developer {
     #[must_use]
     pub fn aws(&self, arguments: &[&str]) -> Ran {
         let mut command = self.command(binaries::aws_clients().join("aws"));
+        command.process_group(0);
         Ran::to_the_end(format!("aws {}", arguments.join(" ")), command.args(arguments))
     }
 
@@ -255,7 +256,7 @@ impl Drop for Developer {
     /// The agent is a daemon: nobody else would end it.
     fn drop(&mut self) {
         if let Some(id) = self.agent() {
-            signal(id, rustix::process::Signal::KILL);
+            process::kill(id);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -215,7 +216,7 @@ impl Issuer {
 
     fn program(&self) -> Command {
         let mut command = tied(binaries::path("vouch-issuer"));
-        command.envs(self.environment.iter().cloned());
+        command.envs(self.environment.iter().cloned()).process_group(0);
         command
     }
 

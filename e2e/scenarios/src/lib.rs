@@ -17,6 +17,7 @@ pub mod cloud;
 pub mod demo;
 pub mod developer;
 pub mod guide;
+pub mod interruption;
 pub mod issuer;
 pub mod manifest;
 pub mod pki;

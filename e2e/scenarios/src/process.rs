@@ -4,16 +4,20 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::wait::{PATIENCE, until};
+use crate::{
+    interruption,
+    wait::{PATIENCE, until},
+};
 
 /// A command that the kernel kills together with the thread that starts it.
 #[must_use]
@@ -32,7 +36,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command whose stderr goes to `log` and whose standard input and output are pipes.
+    /// Starts a command whose stderr goes to `log` and whose standard input and output are pipes. Ctrl-C at the terminal
+    /// does not reach it: whoever started it ends it.
     ///
     /// # Panics
     /// When it does not start.
@@ -43,6 +48,7 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr)
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { stdout: child.stdout.take(), child, log: log.to_owned() }
@@ -117,7 +123,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if thread::panicking() {
+        if thread::panicking() && interruption::received().is_none() {
             eprintln!("---- the end of {}\n{}", self.log.display(), end_of(&self.log(), 40));
         }
     }
@@ -127,6 +133,22 @@ impl Drop for Process {
 pub fn signal(id: u32, signal: rustix::process::Signal) {
     if let Some(pid) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Whether a process is gone, or only waits for its parent to notice (proc_pid_stat(5)).
+#[must_use]
+pub fn has_ended(id: u32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat"))
+        .map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X'])))
+}
+
+/// Kills a process and sees it dead, for as long as anybody's patience lasts.
+pub fn kill(id: u32) {
+    signal(id, rustix::process::Signal::KILL);
+    let started = Instant::now();
+    while !has_ended(id) && started.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -1,13 +1,15 @@
 //! The developer's side: what the guides ask of alice.
 
-use std::fs;
+use std::{fs, thread, time::Duration};
 
 use super::{KeySource, narrator::Narrator, stage::Stage};
 use crate::{
     developer::Developer,
     guide::{DEVELOPMENT, HUB, PRODUCTION, access_role, developer_role},
+    interruption,
     issuer::Invite,
     manifest::ISSUER_URL,
+    process::signal,
     virtual_key::VirtualKey,
 };
 
@@ -78,7 +80,22 @@ impl Alice {
 
     /// With a real key the person in front of the screen is alice.
     fn at_this_terminal(&self, arguments: &[&str]) {
-        let status = self.machine.vouch_command_without_virtual_keys(arguments).status().unwrap();
+        let mut child = self.machine.vouch_command_without_virtual_keys(arguments).spawn().unwrap();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if interruption::received().is_some() {
+                // It frees the key before it ends.
+                signal(child.id(), rustix::process::Signal::TERM);
+                break child.wait().unwrap();
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        if status.code() == Some(130) {
+            interruption::told_by_another();
+        }
+        interruption::check();
         assert!(status.success(), "vouch {} ended with {status}", arguments.join(" "));
     }
 }

@@ -17,7 +17,10 @@ use std::{
 use clap::{Parser, ValueEnum};
 
 use self::{administrator::Administrator, alice::Alice, narrator::Narrator, stage::Stage};
-use crate::guide::{DEVELOPMENT, HUB, PRODUCTION};
+use crate::{
+    guide::{DEVELOPMENT, HUB, PRODUCTION},
+    interruption,
+};
 
 /// Watch one tap become AWS credentials in two accounts.
 #[derive(Debug, Parser)]
@@ -40,10 +43,18 @@ pub enum KeySource {
 /// Tells the whole story.
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
+    interruption::listen();
     // Every step is a test of its own; what fails is a sentence already.
     panic::set_hook(Box::new(|failure| eprintln!("\nThe demonstration stopped here.\n{}", sentence(failure))));
-    let story = || tell(arguments.key);
-    if panic::catch_unwind(story).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let told = panic::catch_unwind(|| tell(arguments.key));
+    match (told, interruption::received()) {
+        (Ok(()), _) => ExitCode::SUCCESS,
+        (Err(_), Some(code)) => {
+            eprintln!("\nInterrupted. Every program of the demonstration has ended, and its folder is gone.");
+            ExitCode::from(code)
+        }
+        (Err(_), None) => ExitCode::FAILURE,
+    }
 }
 
 fn sentence(failure: &panic::PanicHookInfo<'_>) -> String {

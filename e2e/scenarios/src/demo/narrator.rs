@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use crate::interruption;
+
 /// Prints the story. Colours only where there is a terminal that wants them.
 #[derive(Debug)]
 pub(super) struct Narrator {
@@ -59,8 +61,9 @@ impl Narrator {
         if self.colour { format!("{colour}{text}{PLAIN}") } else { text.to_owned() }
     }
 
-    /// A reader who went away is no failure of the story.
+    /// A reader who went away is no failure of the story; one who interrupts it ends it.
     fn line(&self, text: &str) {
+        interruption::check();
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{text}").and_then(|()| out.flush());
     }
