@@ -38,7 +38,8 @@ type Cluster struct {
 	// OwnerPID is the process whose end is the end of the cluster; 0 for none.
 	OwnerPID int `json:"ownerPid,omitempty"`
 
-	plan addresses.Plan
+	plan  addresses.Plan
+	owner *os.File // in `up` only
 }
 
 const descriptionFile = "cluster.json"

@@ -17,9 +17,8 @@ const (
 	ownerFD = 3
 )
 
-// startGuard starts the process that ends the cluster when its owner ends. The owner is handed over as a file descriptor,
-// because a number could by then belong to another process.
-func (c *Cluster) startGuard() error {
+// openOwner holds on to the process itself: its number could by the time of use belong to another.
+func (c *Cluster) openOwner() error {
 	if c.OwnerPID == 0 {
 		return nil
 	}
@@ -27,9 +26,16 @@ func (c *Cluster) startGuard() error {
 	if err != nil {
 		return fmt.Errorf("no process %d to own the cluster: %w", c.OwnerPID, err)
 	}
-	owner := os.NewFile(uintptr(fd), "owner")
-	defer owner.Close()
-	_, err = c.start(guardRecord, syscall.SysProcAttr{}, []*os.File{owner}, guardCommand, c.Dir)
+	c.owner = os.NewFile(uintptr(fd), "owner")
+	return nil
+}
+
+// startGuard starts the process that ends the cluster when its owner ends.
+func (c *Cluster) startGuard() error {
+	if c.owner == nil {
+		return nil
+	}
+	_, err := c.start(guardRecord, syscall.SysProcAttr{}, []*os.File{c.owner}, guardCommand, c.Dir)
 	return err
 }
 

@@ -95,7 +95,8 @@ func up(args []string) error {
 			return err
 		}
 	}
-	if err := endOrphans(); err != nil {
+	// Before anything is made: from here on the guard will see the owner end.
+	if err := inOrder(c.openOwner, endOrphans); err != nil {
 		return err
 	}
 	unlock, err := c.create()
@@ -120,27 +121,31 @@ func (c *Cluster) create() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"pki", "logs", "pids", "args", "images", "nodes", "etcd"} {
-		mode := fs.FileMode(0o755)
-		if sub == "pki" || sub == "etcd" {
-			mode = 0o700
-		}
-		if err := os.MkdirAll(c.path(sub), mode); err != nil {
-			return nil, err
-		}
-	}
 	unlock, err = lockPath(c.path("lock"), os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
-	if c.Loopback, err = freeLoopback(); err == nil {
-		err = inOrder(func() error { return c.record(upRecord, os.Getpid()) }, c.reserve)
-	}
-	if err != nil {
+	if err := inOrder(c.makeDirs, c.takeLoopback, c.reserve); err != nil {
 		unlock()
-		return nil, err
+		return nil, errors.Join(err, c.end(), os.RemoveAll(c.Dir))
 	}
 	return unlock, nil
+}
+
+func (c *Cluster) makeDirs() error {
+	for name, mode := range map[string]fs.FileMode{
+		"pki": 0o700, "etcd": 0o700, "logs": 0o755, "pids": 0o755, "args": 0o755, "images": 0o755, "nodes": 0o755,
+	} {
+		if err := os.Mkdir(c.path(name), mode); err != nil {
+			return err
+		}
+	}
+	return c.record(upRecord, os.Getpid())
+}
+
+func (c *Cluster) takeLoopback() (err error) {
+	c.Loopback, err = freeLoopback()
+	return err
 }
 
 // emptyDir makes a folder somebody chose. One that holds anything is refused, because `down` will delete all of it.
