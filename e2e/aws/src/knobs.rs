@@ -22,6 +22,8 @@ pub struct Knobs {
     pub fail: BTreeMap<String, u32>,
     /// Action (or `*` for all) to the milliseconds by which its answers are late.
     pub delay_ms: BTreeMap<String, u64>,
+    /// Whether web-identity tokens are changed on their way here, as a man in the middle would: they name somebody else.
+    pub tamper_tokens: bool,
     /// Length of session tokens in characters.
     pub session_token_chars: usize,
     /// How much of the packed-policy budget a session may use, and how fast texts use it up.
@@ -62,6 +64,7 @@ impl Default for Knobs {
             throttle: BTreeMap::new(),
             fail: BTreeMap::new(),
             delay_ms: BTreeMap::new(),
+            tamper_tokens: false,
             session_token_chars: 796,
             packed: PackedKnobs::default(),
         }

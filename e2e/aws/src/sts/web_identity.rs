@@ -9,7 +9,7 @@ use crate::access::arn::RoleArn;
 use crate::access::{request_context, resource_context};
 use crate::api::{Call, Trace};
 use crate::policy::{Context, Decision, Policies, Relation, Requester};
-use crate::web_identity::{self, Verified};
+use crate::web_identity::{self, Verified, tampering};
 use crate::wire::shape::{Pattern, Shape};
 use crate::wire::{Fault, Node};
 use crate::world::{Account, Role, Session, WebIdentity};
@@ -29,6 +29,8 @@ pub(super) async fn assume_role_with_web_identity(call: &Call<'_>, trace: &mut T
     if let Some(provider) = provider_id {
         return Err(foreign_provider(provider));
     }
+    let tampered = call.standin.knobs().tamper_tokens.then(|| tampering::tampered(token)).flatten();
+    let token = tampered.as_deref().unwrap_or(token);
     let verified = web_identity::verify(call.standin, token, &target, call.now).await?;
     log(trace, &verified);
     assume(call, &params, &target, verified)

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod roles_claim;
 pub mod session_claims;
 pub mod signature;
+pub mod tampering;
 pub mod times;
 
 use jiff::Timestamp;

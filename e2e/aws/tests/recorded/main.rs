@@ -12,4 +12,5 @@ mod program;
 mod signing;
 mod sts;
 mod support;
+mod table;
 mod web_identity;

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The program, and the one line it prints once it serves.
-async fn start(folder: &tempfile::TempDir, more: &[&str]) -> (Child, Value) {
+pub(crate) async fn start(folder: &tempfile::TempDir, more: &[&str]) -> (Child, Value) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_aws-standin"))
         .arg("--state-dir")
         .arg(folder.path())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::http_request::{self, SignableBody, SignableRequest, SignatureLocation, SigningSettings};
 use aws_sigv4::sign::v4;
 use aws_standin::api::{RawRequest, answer};
 use aws_standin::endpoint::{self, Partition};
@@ -122,8 +122,7 @@ impl Aws {
         mut request: http::Request<String>,
     ) -> Result<String, Refusal> {
         if let Some((keys, location)) = signer {
-            let now = SystemTime::now();
-            apply_signature(&mut request, keys, location, &endpoint::resolve(host).unwrap(), now);
+            sign(&mut request, keys, location, host);
         }
         let (parts, body) = request.into_parts();
         let raw = RawRequest { parts, body: Bytes::from(body), host: host.to_owned() };
@@ -149,13 +148,9 @@ impl Aws {
     }
 }
 
-fn apply_signature(
-    request: &mut http::Request<String>,
-    keys: &Keys,
-    location: SignatureLocation,
-    endpoint: &endpoint::Endpoint,
-    time: SystemTime,
-) {
+/// Signs a request to a host as AWS's SDKs do.
+pub(crate) fn sign(request: &mut http::Request<String>, keys: &Keys, location: SignatureLocation, host: &str) {
+    let endpoint = endpoint::resolve(host).unwrap();
     let identity = Credentials::new(&keys.id, &keys.secret, keys.token.clone(), None, "test").into();
     let mut settings = SigningSettings::default();
     settings.signature_location = location;
@@ -166,7 +161,7 @@ fn apply_signature(
         .identity(&identity)
         .region(&endpoint.region)
         .name(endpoint.service.name())
-        .time(time)
+        .time(SystemTime::now())
         .settings(settings)
         .build()
         .unwrap()
@@ -178,7 +173,7 @@ fn apply_signature(
     let body = request.body().clone();
     let signable =
         SignableRequest::new(request.method().as_str(), uri, headers, SignableBody::Bytes(body.as_bytes())).unwrap();
-    let (instructions, _) = sign(signable, &params).unwrap().into_parts();
+    let (instructions, _) = http_request::sign(signable, &params).unwrap().into_parts();
     instructions.apply_to_request_http1x(request);
 }
 

@@ -4,6 +4,6 @@ mod client;
 mod issuer;
 mod keys;
 
-pub(crate) use client::{Aws, Keys, Refusal, texts};
+pub(crate) use client::{Aws, Keys, Refusal, sign, texts};
 pub(crate) use issuer::Issuer;
 pub(crate) use keys::{TestKey, b64};

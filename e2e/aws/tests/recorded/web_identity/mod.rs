@@ -1,8 +1,7 @@
-//! `AssumeRoleWithWebIdentity` (part A of the recordings).
+//! `AssumeRoleWithWebIdentity`: what needs more than one call, and is therefore no row of the table.
 
 mod claims;
 mod keys;
-mod roles_claim;
 mod trust;
 
 use serde_json::{Map, Value, json};
@@ -18,8 +17,6 @@ const SESSION: &str = "session-10";
 pub(crate) const NOT_VALIDATED: &str = "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for requirements.";
 pub(crate) const NO_KEY: &str = "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements";
 pub(crate) const DENIED: &str = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
-pub(crate) const NOT_A_JWT: &str =
-    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
 
 /// The set-up of the recordings: an issuer with `no-cache`, a provider without thumbprints and with two client ids, a
 /// role of two hours whose trust has no condition.
@@ -66,11 +63,6 @@ impl Recorded {
             statement["Condition"] = condition.clone();
         }
         json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
-    }
-
-    /// Replaces the trust policy.
-    pub(crate) async fn set_trust(&self, text: &str) {
-        self.iam("UpdateAssumeRolePolicy", &[("RoleName", ROLE), ("PolicyDocument", text)]).await;
     }
 
     /// Claims of a good token.
