@@ -24,7 +24,11 @@ fn set(item: &Schema, max: u32) -> Schema {
 
 /// Plain text for people, such as a name.
 pub(crate) fn label(_: &mut SchemaGenerator) -> Schema {
-    pattern(128, r"^\\S(.*\\S)?$", "must not be empty, nor begin or end with a space")
+    pattern(
+        128,
+        r"^[^\\s\\pC](\\PC*[^\\s\\pC])?$",
+        "must not be empty, nor begin or end with a space, nor have control characters",
+    )
 }
 
 /// The name of an object in the same namespace.
@@ -34,6 +38,17 @@ pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
         r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
         "must be the name of an object: lower-case letters, digits, dots and dashes",
     )
+}
+
+/// Names of objects.
+pub(crate) fn object_names(generator: &mut SchemaGenerator) -> Schema {
+    set(&object_name(generator), 50)
+}
+
+/// Keys of labels.
+pub(crate) fn label_keys(_: &mut SchemaGenerator) -> Schema {
+    let form = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$";
+    set(&pattern(317, form, "must be the key of a label, such as kubernetes.io/hostname"), 10)
 }
 
 /// A key in the data of a ConfigMap or Secret.

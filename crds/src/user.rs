@@ -1,6 +1,6 @@
 //! `VouchUser`: a person.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ use crate::schema;
     printcolumn(name = "Groups", type_ = "string", json_path = ".spec.groups"),
     printcolumn(name = "Disabled", type_ = "boolean", json_path = ".spec.disabled"),
     printcolumn(name = "Keys", type_ = "integer", json_path = ".status.keyCount"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 pub struct VouchUserSpec {
@@ -41,10 +43,17 @@ pub struct VouchUserSpec {
     pub disabled: bool,
 }
 
-/// What the issuer keeps of a person.
+/// What the issuer keeps of a person, and what the operator says of the object.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VouchUserStatus {
+    /// `Ready`. Written by the operator.
+    #[schemars(schema_with = "schema::conditions")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// The generation that the conditions are about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
     /// Opaque, stable, never reused; the WebAuthn user handle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// What changing `field` of an object from `old` to `new` is refused with.
 fn refusals(kind: &str, spec: &Value, field: &str, new: Value) -> Vec<String> {
     let definition = vouch_crds::definitions().into_iter().find(|definition| definition.kind == kind).unwrap();
-    let old = json!({"spec": spec});
+    let old = json!({"metadata": {"name": "vouch"}, "spec": spec});
     let mut changed = old.clone();
     changed["spec"][field] = new;
     let validator = Validator::new();

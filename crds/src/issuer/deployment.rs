@@ -50,6 +50,28 @@ pub struct Deployment {
     /// What each pod may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
+    /// When a node fetches the image. Unset: as Kubernetes does, once for each node unless the tag is `latest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<ImagePullPolicy>,
+    /// Secrets of type `kubernetes.io/dockerconfigjson` for the image's registry.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::object_names")]
+    pub image_pull_secrets: Vec<String>,
+    /// What pods write to their log: a level, or directives such as `warn,vouch_issuer=debug`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub log: Option<String>,
+    /// Labels of the pods, beside those of the operator.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 50))]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the pods.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 50))]
+    pub annotations: BTreeMap<String, String>,
+    /// How pods are kept apart.
+    #[serde(default)]
+    pub topology_spread: TopologySpread,
     /// Nodes on which pods may run, by label.
     #[serde(default)]
     #[schemars(extend("maxProperties" = 50))]
@@ -71,6 +93,12 @@ impl Default for Deployment {
             autoscaling: None,
             image: None,
             resources: None,
+            image_pull_policy: None,
+            image_pull_secrets: Vec::new(),
+            log: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            topology_spread: TopologySpread::default(),
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
             priority_class_name: None,
@@ -80,6 +108,40 @@ impl Default for Deployment {
 
 const fn replicas() -> u32 {
     3
+}
+
+/// When a node fetches an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ImagePullPolicy {
+    /// For every pod.
+    Always,
+    /// When the node does not have it.
+    IfNotPresent,
+    /// Never: it must be there.
+    Never,
+}
+
+/// How pods are kept apart, so that one failure does not take them all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TopologySpread {
+    /// Labels of nodes; over the values of each one the pods are spread evenly.
+    #[serde(default = "topology_keys")]
+    #[schemars(schema_with = "schema::label_keys")]
+    pub keys: Vec<String>,
+    /// A pod waits rather than make the spread uneven. Otherwise it runs where there is room.
+    #[serde(default)]
+    pub required: bool,
+}
+
+impl Default for TopologySpread {
+    fn default() -> Self {
+        Self { keys: topology_keys(), required: false }
+    }
+}
+
+fn topology_keys() -> Vec<String> {
+    ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(ToOwned::to_owned).to_vec()
 }
 
 /// Bounds of a horizontal autoscaler.
@@ -111,21 +173,133 @@ pub struct Exposure {
     /// The pods speak TLS themselves. Unset: something in front of them does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// The `Service` in front of the pods.
+    #[serde(default)]
+    pub service: ServiceExposure,
     /// An `Ingress` for the host of `spec.url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<IngressExposure>,
     /// An `HTTPRoute` for the host of `spec.url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewayExposure>,
+    /// Who may connect to the pods.
+    #[serde(default)]
+    pub network_policy: NetworkPolicyExposure,
 }
 
 /// A certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// A Secret of type `kubernetes.io/tls`.
+    /// A Secret of type `kubernetes.io/tls`. Pods read it again when it changes.
     #[schemars(schema_with = "schema::object_name")]
     pub secret_name: String,
+    /// cert-manager keeps a certificate for the host of `spec.url` in that Secret. Unset: somebody else does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_manager: Option<CertManager>,
+}
+
+/// Certificates by cert-manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertManager {
+    /// Who issues them.
+    pub issuer_ref: CertificateIssuerRef,
+}
+
+/// An issuer of cert-manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateIssuerRef {
+    /// Its name.
+    #[schemars(schema_with = "schema::object_name")]
+    pub name: String,
+    /// `Issuer` in the same namespace, `ClusterIssuer`, or a kind of another group.
+    #[serde(default = "certificate_issuer_kind")]
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: String,
+    /// Its API group.
+    #[serde(default = "certificate_issuer_group")]
+    #[schemars(length(min = 1, max = 253))]
+    pub group: String,
+}
+
+fn certificate_issuer_kind() -> String {
+    "Issuer".to_owned()
+}
+
+fn certificate_issuer_group() -> String {
+    "cert-manager.io".to_owned()
+}
+
+/// A `Service`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.type == 'LoadBalancer' || !has(self.loadBalancerClass)")
+    .message("only a Service of type LoadBalancer has a class").field_path(".loadBalancerClass"))]
+#[x_kube(validation = Rule::new("self.type != 'ClusterIP' || self.externalTrafficPolicy == 'Cluster'")
+    .message("a Service of type ClusterIP has no external traffic").field_path(".externalTrafficPolicy"))]
+pub struct ServiceExposure {
+    /// Who reaches it.
+    #[serde(default, rename = "type")]
+    pub type_: ServiceType,
+    /// Annotations that the cloud understands.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 50))]
+    pub annotations: BTreeMap<String, String>,
+    /// Which load balancer serves it. Unset: the cluster's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub load_balancer_class: Option<String>,
+    /// Whether traffic from outside stays on the node it came to. Local keeps the client's address, by which requests
+    /// are limited and which the audit trail shows.
+    #[serde(default)]
+    pub external_traffic_policy: ExternalTrafficPolicy,
+}
+
+/// Who reaches a Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum ServiceType {
+    /// The cluster.
+    #[default]
+    ClusterIP,
+    /// Whoever reaches a node.
+    NodePort,
+    /// Whoever reaches the load balancer.
+    LoadBalancer,
+}
+
+/// Where traffic from outside goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum ExternalTrafficPolicy {
+    /// To any pod.
+    #[default]
+    Cluster,
+    /// To pods of the same node.
+    Local,
+}
+
+/// A `NetworkPolicy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkPolicyExposure {
+    /// The public port is open to everybody, the private one to `metricsNamespaces`, no other port to anybody.
+    #[serde(default = "network_policy_enabled")]
+    pub enabled: bool,
+    /// Namespaces whose pods may read metrics. Empty: every namespace.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::object_names")]
+    pub metrics_namespaces: Vec<String>,
+}
+
+impl Default for NetworkPolicyExposure {
+    fn default() -> Self {
+        Self { enabled: network_policy_enabled(), metrics_namespaces: Vec::new() }
+    }
+}
+
+const fn network_policy_enabled() -> bool {
+    true
 }
 
 /// An `Ingress`.
@@ -140,6 +314,10 @@ pub struct IngressExposure {
     #[serde(default)]
     #[schemars(extend("maxProperties" = 50))]
     pub annotations: BTreeMap<String, String>,
+    /// A Secret of type `kubernetes.io/tls` for the controller. Unset: its own certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
+    pub tls_secret_name: Option<String>,
 }
 
 /// An `HTTPRoute`.

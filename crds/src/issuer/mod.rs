@@ -8,7 +8,7 @@ use kube::{CustomResource, KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};
 
 pub use self::{deployment::*, policy::*, status::*};
-use crate::{duration, schema};
+use crate::{duration, names, schema};
 
 /// What a `VouchIssuer` declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -23,6 +23,7 @@ use crate::{duration, schema};
     category = "vouch",
     status = "VouchIssuerStatus",
     derive = "PartialEq",
+    validation = name_fits_a_service(),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
@@ -104,6 +105,18 @@ fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
             ("self == oldSelf", "never changes: it is the iss of every token; declare a second VouchIssuer instead"),
         ],
     )
+}
+
+/// Services are named after the object (RFC 1035), and the longest of their names must fit, too.
+fn name_fits_a_service() -> Rule {
+    let longest = names::ISSUER_NAME_LENGTH;
+    let rule =
+        format!("self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$') && size(self.metadata.name) <= {longest}");
+    let message = format!(
+        "metadata.name: must be at most {longest} lower-case letters, digits and dashes, and begin with a letter: a \
+         Service is named after it"
+    );
+    Rule::new(rule).message(message.as_str())
 }
 
 /// Session tokens are signed, too: a key stays published while a session it signed lasts, and for the 300 seconds by

@@ -26,6 +26,10 @@ pub struct VouchIssuerStatus {
     /// When the next key begins to sign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_rotation: Option<Time>,
+    /// When signing keys were first made, or made again by order. Once it is set, keys that are missing are lost, not
+    /// yet to be made: nothing makes new ones but the order `vouch.sh/recreate-keys`, whose value is this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys_initialized_at: Option<Time>,
     /// Every published or revoked key, the oldest first.
     pub keys: Vec<KeyStatus>,
 }
