@@ -54,7 +54,7 @@ demo: binaries virtual-key setup-clients ## Watch one tap become AWS credentials
 	@$(CARGO_TARGET_DIR)/debug/demo $(if $(KEY),--key $(KEY))
 
 .PHONY: test
-test: lint binaries virtual-key setup-clients fuzz ## Everything that is checked before a change lands.
+test: lint test-cluster binaries virtual-key setup-clients fuzz ## Everything that is checked before a change lands.
 	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo test $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
 	cargo test $(LOCKED) --workspace --doc
 	cargo test $(LOCKED) --workspace --tests --no-fail-fast

@@ -199,11 +199,12 @@ func TestTheMarkMustBeTheWholeVariable(t *testing.T) {
 
 func TestFindsTheContainerThatRuns(t *testing.T) {
 	pod := []byte(`{"spec": {"nodeName": "node2", "containers": [{"name": "issuer"}, {"name": "side"}]},
-	  "status": {"containerStatuses": [
+	  "status": {"podIP": "10.130.102.4", "containerStatuses": [
 	    {"name": "side", "containerID": "containerd://bbb", "state": {"waiting": {}}},
 	    {"name": "issuer", "containerID": "containerd://aaa", "state": {"running": {}}}]}}`)
-	if id, node, err := parsePod(pod, ""); err != nil || id != "aaa" || node != "node2" {
-		t.Error(id, node, err)
+	found, node, err := parsePod(pod, "")
+	if err != nil || found.id != "aaa" || found.ip != "10.130.102.4" || node != "node2" {
+		t.Error(found, node, err)
 	}
 	for _, name := range []string{"side", "absent"} {
 		if _, _, err := parsePod(pod, name); err == nil {

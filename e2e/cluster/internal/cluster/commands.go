@@ -11,6 +11,7 @@ const Usage = `usage: cluster COMMAND [flags]
   node       stop | start | cut | join NODE             power cut, power on, network partition, its end
   control    stop | start | pause | resume PROGRAM      etcd, kube-apiserver, kube-controller-manager, kube-scheduler
   pod        kill | pause | resume NAMESPACE/POD[/CONTAINER]
+             cut | join NAMESPACE/POD                   lose all between it and the API server, and no more
              clock NAMESPACE/POD[/CONTAINER] OFFSET     such as +0, -300s (images made with -clock)
   exec       NODE PROGRAM [ARGUMENT...]                 run something inside a node
 

@@ -33,12 +33,8 @@ func (c *Cluster) nodesPossible() error {
 	if os.Geteuid() != 0 {
 		return errors.New("nodes need root; `cluster up -nodes 0` does not")
 	}
-	programs := []string{"containerd", "ctr", "containerd-shim-runc-v2", "runc", "nsenter", "iptables", "conntrack"}
-	switch c.ProxyMode {
-	case "iptables":
-	case "nftables":
-		programs = append(programs, "nft")
-	default:
+	programs := []string{"containerd", "ctr", "containerd-shim-runc-v2", "runc", "nsenter", "iptables", "nft", "conntrack"}
+	if c.ProxyMode != "nftables" && c.ProxyMode != "iptables" {
 		return fmt.Errorf("-proxy-mode is nftables or iptables, not %q", c.ProxyMode)
 	}
 	for _, program := range programs {

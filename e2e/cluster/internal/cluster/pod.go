@@ -10,20 +10,20 @@ import (
 	"vouch.sh/e2e/cluster/internal/image"
 )
 
-// container is one running container and the node it runs on.
+// container is one running container, its pod's address and the node it runs on.
 type container struct {
-	id   string
-	node int
+	id, ip string
+	node   int
 }
 
-// podCommand does to one container what Kubernetes does not offer: kill -9, a stall, another time.
+// podCommand does to one container what Kubernetes does not offer: kill -9, a stall, another time, no API server.
 func podCommand(args []string) error {
 	c, rest, err := open("pod", args)
 	if err != nil {
 		return err
 	}
 	if len(rest) < 2 || (rest[0] == "clock") != (len(rest) == 3) || len(rest) > 3 {
-		return errors.New("usage: cluster pod kill|pause|resume NAMESPACE/POD[/CONTAINER], cluster pod clock NAMESPACE/POD[/CONTAINER] OFFSET")
+		return errors.New("usage: cluster pod kill|pause|resume|cut|join NAMESPACE/POD[/CONTAINER], cluster pod clock NAMESPACE/POD[/CONTAINER] OFFSET")
 	}
 	found, err := c.container(rest[1])
 	if err != nil {
@@ -37,6 +37,10 @@ func podCommand(args []string) error {
 		return ctr("tasks", "kill", "--signal", "SIGKILL", found.id)
 	case "pause", "resume":
 		return ctr("tasks", rest[0], found.id)
+	case "cut":
+		return c.runInNode(found.node, "nft", c.cutRules(found.ip))
+	case "join":
+		return c.runInNode(found.node, "nft", "delete table ip "+cutTable(found.ip))
 	case "clock":
 		return c.setClock(found, rest[2])
 	}
@@ -54,21 +58,22 @@ func (c *Cluster) container(s string) (container, error) {
 	if err != nil {
 		return container{}, err
 	}
-	id, node, err := parsePod(b, wanted)
+	found, node, err := parsePod(b, wanted)
 	if err != nil {
 		return container{}, fmt.Errorf("%s: %w", s, err)
 	}
-	i, err := c.node(node)
-	return container{id, i}, err
+	found.node, err = c.node(node)
+	return found, err
 }
 
-func parsePod(object []byte, wanted string) (id, node string, err error) {
+func parsePod(object []byte, wanted string) (found container, node string, err error) {
 	var pod struct {
 		Spec struct {
 			NodeName   string
 			Containers []struct{ Name string }
 		}
 		Status struct {
+			PodIP             string
 			ContainerStatuses []struct {
 				Name, ContainerID string
 				State             struct{ Running *struct{} }
@@ -76,7 +81,7 @@ func parsePod(object []byte, wanted string) (id, node string, err error) {
 		}
 	}
 	if err := json.Unmarshal(object, &pod); err != nil {
-		return "", "", err
+		return container{}, "", err
 	}
 	if wanted == "" && len(pod.Spec.Containers) > 0 {
 		wanted = pod.Spec.Containers[0].Name
@@ -87,11 +92,22 @@ func parsePod(object []byte, wanted string) (id, node string, err error) {
 		}
 		_, id, ok := strings.Cut(status.ContainerID, "://")
 		if !ok || status.State.Running == nil {
-			return "", "", fmt.Errorf("the container %s does not run", wanted)
+			return container{}, "", fmt.Errorf("the container %s does not run", wanted)
 		}
-		return id, pod.Spec.NodeName, nil
+		return container{id: id, ip: pod.Status.PodIP}, pod.Spec.NodeName, nil
 	}
-	return "", "", fmt.Errorf("no container %q", wanted)
+	return container{}, "", fmt.Errorf("no container %q", wanted)
+}
+
+func cutTable(ip string) string { return "cut-" + strings.ReplaceAll(ip, ".", "-") }
+
+// cutRules lose what a pod and the API server send each other, also on connections that stand. Everything else goes on:
+// to the kubelet and to its own clients such a pod looks well.
+func (c *Cluster) cutRules(ip string) string {
+	table := cutTable(ip)
+	return fmt.Sprintf("add table ip %[1]s; add chain ip %[1]s forward { type filter hook forward priority -10; }; "+
+		"add rule ip %[1]s forward ip saddr %[2]s ip daddr %[3]s tcp dport %[4]d drop; "+
+		"add rule ip %[1]s forward ip daddr %[2]s ip saddr %[3]s tcp sport %[4]d drop", table, ip, c.Host, apiPort)
 }
 
 var offset = regexp.MustCompile(`^[+-][0-9]+(\.[0-9]+)?[smhdy]?$`)
