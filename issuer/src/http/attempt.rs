@@ -18,7 +18,7 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(issuer: &'a Issuer, action: Action, context: &RequestContext, now: Timestamp) -> Self {
-        let (source, request_id) = (Some(context.source), Some(context.request_id.clone()));
+        let (source, request_id) = (Some(context.source), Some(context.request_id.to_string()));
         Self { issuer, event: Event { source, request_id, ..Event::new(action) }, now }
     }
 

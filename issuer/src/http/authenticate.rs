@@ -6,13 +6,11 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::FromRequestParts,
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
-    middleware::Next,
     response::Response,
 };
 use jiff::Timestamp;
-use url::Url;
 use uuid::Uuid;
 use vouch_issuer_api::error::ErrorCode;
 
@@ -79,6 +77,24 @@ impl FromRequestParts<SharedIssuer> for Session {
     }
 }
 
+impl Session {
+    /// The session by the record and the configuration as they are now: since the head of its request was judged,
+    /// somebody may have ended it.
+    ///
+    /// # Errors
+    /// `session_ended` or `invalid_token` when it is over.
+    pub(super) async fn refreshed(self, issuer: &Issuer) -> Result<Self, ApiError> {
+        let config = issuer.config.load_full();
+        let claims = self.claims.within(config.session_lifetime);
+        if issuer.clock.now() >= claims.expires_at {
+            return Err(token_refusal(TokenError::Expired));
+        }
+        let stored = issuer.store.user(claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
+        session::check(&claims, &stored.user, &config.organization).map_err(ended)?;
+        Ok(Self { stored, claims, config, key: self.key })
+    }
+}
+
 /// Verifies the one proof of a request.
 ///
 /// # Errors
@@ -96,7 +112,7 @@ pub(super) fn verify_proof(
         return Err(refusal("The request needs exactly one DPoP proof, in the DPoP header."));
     };
     let proof = proof.to_str().map_err(|_| refusal("The DPoP proof is malformed."))?;
-    let url = Url::parse(&config.url.endpoint(parts.uri.path())).map_err(|_| refusal("The address is malformed."))?;
+    let url = config.url.endpoint(parts.uri.path());
     let expected = ExpectedRequest { method: &parts.method, url: &url, token };
     let outcome = dpop::verify(proof, &expected, &issuer.secrets, issuer.replay.begun(), now);
     outcome.map_err(|error| proof_refusal(issuer, &error, now))
@@ -155,12 +171,10 @@ pub(super) fn ended(reason: Ended) -> ApiError {
     ApiError::new(Ended::CODE, sentence(&reason.to_string())).hint(hint)
 }
 
-/// The layer of every route that looks at a proof: answers carry a nonce for the next one.
-pub async fn supply_nonce(State(issuer): State<SharedIssuer>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+/// For every route that looks at a proof: answers carry a nonce for the next one.
+pub(super) fn supply_nonce(issuer: &Issuer, response: &mut Response) {
     let nonce = dpop::fresh_nonce(&issuer.secrets, issuer.clock.now());
     if let Ok(nonce) = HeaderValue::try_from(nonce) {
         response.headers_mut().entry(DPOP_NONCE).or_insert(nonce);
     }
-    response
 }

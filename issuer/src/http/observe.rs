@@ -19,7 +19,11 @@ use axum::{
 };
 use vouch_issuer_api::error::{ErrorBody, ErrorCode};
 
-use super::{context::RequestContext, error::ApiError, proxy};
+use super::{
+    context::{RequestContext, RequestId},
+    error::ApiError,
+    proxy,
+};
 use crate::state::SharedIssuer;
 
 /// Label of requests that match no route.
@@ -73,8 +77,8 @@ impl RequestIds {
         Self { process, next: AtomicU64::new(1) }
     }
 
-    fn next(&self) -> String {
-        format!("{:08x}-{:06x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    fn next(&self) -> RequestId {
+        RequestId { process: self.process, number: self.next.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
@@ -87,19 +91,19 @@ pub(super) async fn observe(State(observer): State<Arc<Observer>>, mut request: 
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(peer)| peer.ip());
     let source = proxy::client(peer, request.headers(), &observer.issuer.config.load().trusted_proxies);
-    let id_header = HeaderValue::from_str(&request_id).ok();
-    request.extensions_mut().insert(RequestContext { request_id: request_id.clone(), source });
+    request.extensions_mut().insert(RequestContext { request_id, source });
 
     let mut response = next.run(request).await;
 
     if response.status().is_client_error() || response.status().is_server_error() {
-        response = explained(&observer.issuer, response, &request_id);
+        response = explained(&observer.issuer, response, request_id);
     }
     let headers = response.headers_mut();
+    headers.reserve(SECURITY_HEADERS.len() + 2);
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, value);
     }
-    if let Some(id) = id_header {
+    if let Ok(id) = HeaderValue::try_from(request_id.to_string()) {
         headers.insert(REQUEST_ID, id);
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
@@ -107,12 +111,12 @@ pub(super) async fn observe(State(observer): State<Arc<Observer>>, mut request: 
     }
     let status = response.status().as_u16();
     observer.issuer.metrics.request(route, method, status, began.elapsed());
-    tracing::debug!(request_id, method, route, status, %source, "answered");
+    tracing::debug!(%request_id, method, route, status, %source, "answered");
     response
 }
 
 /// Counts a refusal and gives it its final body, whoever refused: a handler, an extractor or the router.
-fn explained(issuer: &SharedIssuer, response: Response, request_id: &str) -> Response {
+fn explained(issuer: &SharedIssuer, response: Response, request_id: RequestId) -> Response {
     let (mut parts, _) = response.into_parts();
     let error = parts.extensions.remove::<ApiError>().unwrap_or_else(|| {
         let error = described(parts.status);
@@ -121,13 +125,13 @@ fn explained(issuer: &SharedIssuer, response: Response, request_id: &str) -> Res
     });
     issuer.metrics.refused(error.code);
     if parts.status.is_server_error() {
-        tracing::warn!(request_id, code = %error.code, description = error.description, "refused");
+        tracing::warn!(%request_id, code = %error.code, description = error.description, "refused");
     }
     let body = ErrorBody {
         error: error.code,
         error_description: error.description,
         hint: error.hint,
-        request_id: Some(request_id.to_owned()),
+        request_id: Some(request_id.to_string()),
     };
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, serde_json::to_vec(&body).map_or_else(|_| Body::empty(), Body::from))

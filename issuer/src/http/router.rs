@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Extension, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
-    http::Method,
-    middleware::{Next, from_fn, from_fn_with_state},
+    http::{HeaderMap, Method},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -97,21 +97,20 @@ pub fn public(issuer: SharedIssuer) -> Router {
     let prefix = issuer.config.load().url.path().to_owned();
     let routes = routes();
     let patterns = routes.iter().map(|route| route.path).collect();
-    let (mut documents, mut limited) = (Router::new(), Router::new());
+    let mut router = Router::new();
     for Route { path, access, handler, .. } in routes {
         if access == Access::Document {
-            documents = documents.route(path, handler);
+            router = router.route(path, handler);
             continue;
         }
-        let handler = if path == paths::SESSION_WATCH { handler } else { handler.layer(from_fn(bounded)) };
-        let nonce = from_fn_with_state(Arc::clone(&issuer), supply_nonce);
-        let handler = if access == Access::Open { handler } else { handler.layer(nonce) };
-        limited = limited.route(path, handler);
+        let guard = Guard {
+            issuer: Arc::clone(&issuer),
+            looks_at_proofs: access != Access::Open,
+            held_open: path == paths::SESSION_WATCH,
+        };
+        router = router.route(path, handler.layer(from_fn_with_state(Arc::new(guard), guarded)));
     }
-    let limited =
-        limited.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(from_fn_with_state(Arc::clone(&issuer), limit_client));
-    let routes = documents.merge(limited);
-    let routes = if prefix.is_empty() { routes } else { Router::new().nest(&prefix, routes) };
+    let routes = if prefix.is_empty() { router } else { Router::new().nest(&prefix, router) };
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_methods_only)
@@ -119,20 +118,46 @@ pub fn public(issuer: SharedIssuer) -> Router {
         .with_state(issuer)
 }
 
-async fn limit_client(
-    State(issuer): State<SharedIssuer>,
-    Extension(context): Extension<RequestContext>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match issuer.limits.client(context.source) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+/// What stands before every handler that is more than a document. One layer does it all: each layer of its own would
+/// cost every request several allocations.
+struct Guard {
+    issuer: SharedIssuer,
+    looks_at_proofs: bool,
+    held_open: bool,
+}
+
+async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    if let Err(refusal) = guard.admit(&request) {
+        return refusal.into_response();
+    }
+    DefaultBodyLimit::max(BODY_LIMIT).apply(&mut request);
+    let answer = next.run(request);
+    let mut response = if guard.held_open { answer.await } else { bounded(answer).await };
+    if guard.looks_at_proofs {
+        supply_nonce(&guard.issuer, &mut response);
+    }
+    response
+}
+
+impl Guard {
+    fn admit(&self, request: &Request) -> Result<(), ApiError> {
+        if is_of_a_web_page(request.headers()) {
+            return Err(ApiError::new(ErrorCode::InvalidRequest, "Web pages have no business here."));
+        }
+        let context = request.extensions().get::<RequestContext>();
+        let context = context.ok_or_else(|| ApiError::new(ErrorCode::ServerError, "The issuer failed."))?;
+        self.issuer.limits.client(context.source)
     }
 }
 
-async fn bounded(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+/// Browsers say so of every request that a page makes, and pages cannot prevent it (W3C Fetch Metadata §2.1). They learn
+/// nothing here in any case, but one page in one browser must not use up the budget of the office around it.
+fn is_of_a_web_page(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "none")
+}
+
+async fn bounded(answer: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
         Ok(response) => response,
         Err(_) => ApiError::new(ErrorCode::Unavailable, "The issuer took too long.").hint("Try again.").into_response(),
     }

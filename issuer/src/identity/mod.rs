@@ -7,6 +7,7 @@ mod change;
 pub mod dpop;
 pub mod enrollment;
 pub mod invite;
+mod jws;
 pub mod keys;
 pub mod login;
 pub mod refusal;

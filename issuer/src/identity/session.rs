@@ -4,17 +4,18 @@
 //! worth nothing without the first, and ends with either of the others. It must never be mistaken for a token for AWS
 //! or for an application, nor one of those for it: type, audience and issuer are compared exactly.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use uuid::Uuid;
 use vouch_issuer_api::{error::ErrorCode, session::SessionInfo};
-use vouch_keyring::{SignError, Signer};
+use vouch_keyring::{Algorithm, SignError, Signer};
 
+use super::jws::{CompactJws, base64url, json};
 use crate::{
     config::Organization,
+    keys::PublishedKey,
     store::record::{EnrolledKey, UserId, UserRecord},
 };
 
@@ -90,9 +91,11 @@ struct Confirmation {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
+struct Claims<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Cow<'a, str>,
     sub: Uuid,
     iat: i64,
     exp: i64,
@@ -101,6 +104,17 @@ struct Claims {
     cnf: Confirmation,
     key: String,
     began_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    typ: Cow<'a, str>,
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow)]
+    kid: Cow<'a, str>,
+    crit: Option<IgnoredAny>,
 }
 
 impl SessionClaims {
@@ -123,8 +137,8 @@ impl SessionClaims {
     /// When signing fails.
     pub fn sign(&self, signer: &Signer, issuer: &str) -> Result<String, SignError> {
         let claims = Claims {
-            iss: issuer.to_owned(),
-            aud: AUDIENCE.to_owned(),
+            iss: issuer.into(),
+            aud: AUDIENCE.into(),
             sub: self.user.0,
             iat: self.began_at.as_second(),
             exp: self.expires_at.as_second(),
@@ -144,20 +158,26 @@ impl SessionClaims {
     pub fn verify(
         token: &str,
         issuer: &str,
-        published: impl FnOnce(&str) -> Option<Arc<DecodingKey>>,
+        published: impl FnOnce(&str) -> Option<Arc<PublishedKey>>,
         lifetime: Duration,
         now: Timestamp,
     ) -> Result<Self, TokenError> {
         if token.len() > MAX_LENGTH {
             return Err(TokenError::Foreign);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Foreign)?;
-        if header.typ.as_deref() != Some(TYPE) || header.alg != Algorithm::ES256 || header.crit.is_some() {
+        let jws = CompactJws::split(token).ok_or(TokenError::Foreign)?;
+        let header = base64url(jws.header).ok_or(TokenError::Foreign)?;
+        let header: Header<'_> = json(&header).ok_or(TokenError::Foreign)?;
+        if header.typ != TYPE || header.alg != Algorithm::Es256.as_str() || header.crit.is_some() {
             return Err(TokenError::Foreign);
         }
-        let kid = header.kid.ok_or(TokenError::Foreign)?;
-        let key = published(&kid).ok_or(TokenError::UnknownKey)?;
-        let claims = decode(token, &key)?;
+        let key = published(&header.kid).ok_or(TokenError::UnknownKey)?;
+        let signature = base64url(jws.signature).ok_or(TokenError::Foreign)?;
+        if !key.verifies(Algorithm::Es256, jws.signed.as_bytes(), &signature) {
+            return Err(TokenError::Signature);
+        }
+        let claims = base64url(jws.claims).ok_or(TokenError::Foreign)?;
+        let claims: Claims<'_> = json(&claims).ok_or(TokenError::Foreign)?;
         if claims.iss != issuer || claims.aud != AUDIENCE {
             return Err(TokenError::Foreign);
         }
@@ -218,21 +238,6 @@ pub fn check<'a>(
 fn end(began_at: Timestamp, lifetime: Duration) -> Timestamp {
     let end = began_at.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
     Timestamp::from_second(end.as_second()).unwrap_or(end)
-}
-
-/// Verifies the signature only. The claims are compared by the caller, with the caller's clock.
-fn decode(token: &str, key: &DecodingKey) -> Result<Claims, TokenError> {
-    let mut validation = Validation::new(Algorithm::ES256);
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    match jsonwebtoken::decode(token, key, &validation) {
-        Ok(decoded) => Ok(decoded.claims),
-        Err(error) if matches!(error.kind(), jsonwebtoken::errors::ErrorKind::InvalidSignature) => {
-            Err(TokenError::Signature)
-        }
-        Err(_) => Err(TokenError::Foreign),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod change;
 mod maintain;
+mod published;
 mod snapshot;
 pub mod store;
 
@@ -14,13 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
-use jsonwebtoken::DecodingKey;
 use tokio::sync::{Notify, watch};
 use vouch_keyring::{Algorithm, Change, KeyPolicy, NoSigner, Signer};
 
 pub use self::{
     change::{Advance, KeyStoreFault},
     maintain::{CLOCK_BEHIND, event, maintain},
+    published::PublishedKey,
     snapshot::{KeyStatus, Snapshot, statuses},
     store::{KeyStore, KeyStoreError},
 };
@@ -76,7 +77,7 @@ impl KeyService {
 
     /// The published key of this id. A revoked key is not published any more.
     #[must_use]
-    pub fn verifying_key(&self, kid: &str) -> Option<Arc<DecodingKey>> {
+    pub fn verifying_key(&self, kid: &str) -> Option<Arc<PublishedKey>> {
         self.snapshot.load().verifying_key(kid)
     }
 

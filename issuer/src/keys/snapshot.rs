@@ -3,11 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
-use jsonwebtoken::DecodingKey;
 use serde::Serialize;
-use vouch_keyring::{Algorithm, KeyPolicy, KeySet, KeyState, Lead, NoSigner, Signer, VerifyingKey, next_transition};
+use vouch_keyring::{Algorithm, KeyPolicy, KeySet, KeyState, Lead, NoSigner, Signer, next_transition};
 
-use super::change::DocumentId;
+use super::{change::DocumentId, published::PublishedKey};
 use crate::http::discovery::Document;
 
 /// One key, for people and metrics.
@@ -72,7 +71,7 @@ pub struct Snapshot {
     /// The set's dates lie ahead of the clock by so much; nothing rotates until the clock has caught up.
     pub clock_behind: Option<std::time::Duration>,
     signers: Vec<(Algorithm, Result<Arc<Signer>, NoSigner>)>,
-    verifying: HashMap<String, Arc<DecodingKey>>,
+    verifying: HashMap<String, Arc<PublishedKey>>,
     pub(super) set: KeySet,
     pub(super) document: DocumentId,
 }
@@ -80,7 +79,6 @@ pub struct Snapshot {
 impl Snapshot {
     pub(super) fn new(set: KeySet, document: DocumentId, policy: &KeyPolicy, now: Timestamp) -> Self {
         let signers = Algorithm::ALL.map(|algorithm| (algorithm, set.signer(algorithm, policy).map(Arc::new)));
-        let verifying = set.verifying_keys().into_iter().map(|key| (key.kid.to_string(), Arc::new(decoding_key(&key))));
         Self {
             jwks: Document::new(set.jwks().body().to_owned()),
             keys: statuses(&set),
@@ -88,7 +86,7 @@ impl Snapshot {
             next_transition: next_transition(&set, policy, now),
             clock_behind: set.clock_behind_by(now),
             signers: signers.into(),
-            verifying: verifying.collect(),
+            verifying: verifying(&set),
             set,
             document,
         }
@@ -99,7 +97,7 @@ impl Snapshot {
         known.map_or(Err(NoSigner::NoKey { algorithm }), |(_, signer)| signer.clone())
     }
 
-    pub(super) fn verifying_key(&self, kid: &str) -> Option<Arc<DecodingKey>> {
+    pub(super) fn verifying_key(&self, kid: &str) -> Option<Arc<PublishedKey>> {
         self.verifying.get(kid).cloned()
     }
 
@@ -122,9 +120,15 @@ impl std::fmt::Debug for Snapshot {
     }
 }
 
-fn decoding_key(key: &VerifyingKey) -> DecodingKey {
-    match key.algorithm {
-        Algorithm::Es256 => DecodingKey::from_ec_der(&key.der),
-        Algorithm::Rs256 => DecodingKey::from_rsa_der(&key.der),
+fn verifying(set: &KeySet) -> HashMap<String, Arc<PublishedKey>> {
+    let mut verifying = HashMap::new();
+    for key in set.verifying_keys() {
+        match PublishedKey::parse(&key) {
+            Ok(published) => {
+                verifying.insert(key.kid.to_string(), Arc::new(published));
+            }
+            Err(error) => tracing::error!(%error, kid = %key.kid, "a published key cannot verify anything"),
+        }
     }
+    verifying
 }

@@ -1,5 +1,7 @@
 //! Verification of one proof (RFC 9449 §4.3), step by step, with nothing optional.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::{
     digest::{SHA256, digest},
     signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey},
@@ -11,7 +13,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
 
 use super::{ALGORITHM, nonce};
-use crate::identity::secrets::Secrets;
+use crate::identity::{
+    jws::{CompactJws, base64url, json},
+    secrets::Secrets,
+};
 
 /// The longest proof that is looked at, in bytes.
 const MAX_LENGTH: usize = 4096;
@@ -29,7 +34,7 @@ pub struct ExpectedRequest<'a> {
     /// Its method.
     pub method: &'a Method,
     /// Its URL as clients know it: the issuer's own, never what a `Host` header says.
-    pub url: &'a Url,
+    pub url: &'a str,
     /// The session token it carries; `None` at the token endpoint.
     pub token: Option<&'a str>,
 }
@@ -57,7 +62,7 @@ pub enum ProofError {
     Method,
     /// `htu` names another URL.
     #[error("the DPoP proof is for another URL than {0}")]
-    Url(Url),
+    Url(String),
     /// The client's clock is off.
     #[error("the DPoP proof was made {} seconds {} the issuer's present time", .seconds.unsigned_abs(), if *.seconds < 0 { "before" } else { "after" })]
     Clock {
@@ -73,27 +78,36 @@ pub enum ProofError {
 }
 
 #[derive(Deserialize)]
-struct Header {
-    typ: String,
-    alg: String,
-    jwk: Jwk,
+struct Header<'a> {
+    #[serde(borrow)]
+    typ: Cow<'a, str>,
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow)]
+    jwk: Jwk<'a>,
     crit: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    crv: String,
-    x: String,
-    y: String,
+struct Jwk<'a> {
+    #[serde(borrow)]
+    kty: Cow<'a, str>,
+    #[serde(borrow)]
+    crv: Cow<'a, str>,
+    #[serde(borrow)]
+    x: Cow<'a, str>,
+    #[serde(borrow)]
+    y: Cow<'a, str>,
     d: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct Claims<'a> {
     jti: String,
-    htm: String,
-    htu: String,
+    #[serde(borrow)]
+    htm: Cow<'a, str>,
+    #[serde(borrow)]
+    htu: Cow<'a, str>,
     iat: f64,
     nonce: Option<String>,
     ath: Option<String>,
@@ -113,22 +127,23 @@ pub fn verify(
     if proof.len() > MAX_LENGTH {
         return Err(ProofError::Malformed("it is too long"));
     }
-    let (signed, signature) = proof.rsplit_once('.').ok_or(ProofError::Malformed("it is no JWT"))?;
-    let (header, claims) = signed.split_once('.').ok_or(ProofError::Malformed("it is no JWT"))?;
-    let header: Header = decode(header, "its header lacks typ, alg or a public jwk of type EC")?;
+    let jws = CompactJws::split(proof).ok_or(ProofError::Malformed("it is no JWT"))?;
+    let header = decode(jws.header)?;
+    let header: Header<'_> =
+        json(&header).ok_or(ProofError::Malformed("its header lacks typ, alg or a public jwk of type EC"))?;
     let key = public_key(&header)?;
-    let claims: Claims = decode(claims, "it lacks jti, htm, htu or iat")?;
+    let claims = decode(jws.claims)?;
+    let claims: Claims<'_> = json(&claims).ok_or(ProofError::Malformed("it lacks jti, htm, htu or iat"))?;
     check_claims(&claims, expected, secrets, begun, now)?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| ProofError::Signature)?;
+    let signature = base64url(jws.signature).ok_or(ProofError::Signature)?;
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.uncompressed)
-        .verify(signed.as_bytes(), &signature)
+        .verify(jws.signed.as_bytes(), &signature)
         .map_err(|_| ProofError::Signature)?;
     Ok(Proof { thumbprint: key.thumbprint, jti: claims.jti })
 }
 
-fn decode<T: serde::de::DeserializeOwned>(part: &str, fault: &'static str) -> Result<T, ProofError> {
-    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| ProofError::Malformed("it is not base64url"))?;
-    serde_json::from_slice(&json).map_err(|_| ProofError::Malformed(fault))
+fn decode(part: &str) -> Result<Vec<u8>, ProofError> {
+    base64url(part).ok_or(ProofError::Malformed("it is not base64url"))
 }
 
 struct PublicKey {
@@ -137,7 +152,7 @@ struct PublicKey {
     thumbprint: String,
 }
 
-fn public_key(header: &Header) -> Result<PublicKey, ProofError> {
+fn public_key(header: &Header<'_>) -> Result<PublicKey, ProofError> {
     let Header { typ, alg, jwk, crit } = header;
     if typ != "dpop+jwt" {
         return Err(ProofError::Malformed("its typ is not dpop+jwt"));
@@ -154,7 +169,7 @@ fn public_key(header: &Header) -> Result<PublicKey, ProofError> {
     if jwk.kty != "EC" || jwk.crv != "P-256" {
         return Err(ProofError::Malformed("its jwk is not an EC key on P-256"));
     }
-    let coordinates = URL_SAFE_NO_PAD.decode(&jwk.x).ok().zip(URL_SAFE_NO_PAD.decode(&jwk.y).ok());
+    let coordinates = base64url(&jwk.x).zip(base64url(&jwk.y));
     let uncompressed = coordinates
         .filter(|(x, y)| x.len() == 32 && y.len() == 32)
         .and_then(|(x, y)| [&[4], x.as_slice(), y.as_slice()].concat().try_into().ok())
@@ -166,7 +181,7 @@ fn public_key(header: &Header) -> Result<PublicKey, ProofError> {
 }
 
 fn check_claims(
-    claims: &Claims,
+    claims: &Claims<'_>,
     expected: &ExpectedRequest<'_>,
     secrets: &Secrets,
     begun: Timestamp,
@@ -179,7 +194,7 @@ fn check_claims(
         return Err(ProofError::Method);
     }
     if !is_same_resource(&claims.htu, expected.url) {
-        return Err(ProofError::Url(expected.url.clone()));
+        return Err(ProofError::Url(expected.url.to_owned()));
     }
     if !claims.nonce.as_deref().is_some_and(|nonce| nonce::is_current(secrets, nonce, begun, now)) {
         return Err(ProofError::Nonce);
@@ -199,12 +214,14 @@ fn check_claims(
     }
 }
 
-/// Compares after normalisation and without query and fragment (RFC 9449 §4.3, item 9).
-fn is_same_resource(htu: &str, url: &Url) -> bool {
-    let without_query = |mut url: Url| {
+/// Compares after normalisation and without query and fragment (RFC 9449 §4.3, item 9). What is spelt alike needs none
+/// of that.
+fn is_same_resource(htu: &str, url: &str) -> bool {
+    let resource = |text: &str| {
+        let mut url = Url::parse(text).ok()?;
         url.set_query(None);
         url.set_fragment(None);
-        url
+        Some(url)
     };
-    Url::parse(htu).is_ok_and(|htu| without_query(htu) == without_query(url.clone()))
+    htu == url || resource(htu).is_some_and(|htu| resource(url) == Some(htu))
 }
