@@ -1,6 +1,10 @@
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::fs;
 
-use crate::{home::Home, terminal::Terminal, world::World};
+use crate::{
+    home::Home,
+    terminal::Terminal,
+    world::{DEV, World},
+};
 
 const OLD: &str = "issuer = \"https://old.example.com\"\nemail = \"alice@example.com\"\n";
 
@@ -88,7 +92,7 @@ fn a_signal_at_a_question_gives_the_terminal_back_with_its_echo() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_written_is_named_and_a_damaged_one_is_not_replaced() {
+fn a_damaged_configuration_is_named_by_line_and_not_replaced() {
     let world = World::start();
     let home = Home::at(&world);
     fs::write(home.path(".config/vouch/config.toml"), "issuer = 7\n").unwrap();
@@ -96,7 +100,21 @@ fn a_configuration_that_cannot_be_written_is_named_and_a_damaged_one_is_not_repl
     assert_eq!(ran.code, 6);
     assert!(ran.stderr.contains("config.toml is not valid: line 1: "), "{}", ran.stderr);
     assert_eq!(config(&home), "issuer = 7\n");
-    fs::set_permissions(home.path(".config/vouch/config.toml"), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_file_that_is_none_is_said_in_words_with_the_variable_that_names_another() {
+    let home = Home::new();
+    fs::create_dir_all(home.path(".config/vouch/config.toml")).unwrap();
+    fs::create_dir_all(home.path(".aws/config")).unwrap();
+    for (command, variable) in
+        [(&["login"][..], "VOUCH_CONFIG_DIR"), (&["setup", "aws", "--role", DEV], "AWS_CONFIG_FILE")]
+    {
+        let ran = home.run(command);
+        assert_eq!(ran.code, 6);
+        let end = format!("it is a folder. Put that right, or name another place with {variable}\n");
+        assert!(ran.stderr.ends_with(&end), "{}", ran.stderr);
+    }
 }
 
 #[test]
