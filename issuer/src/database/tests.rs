@@ -2,9 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, file::check_writable};
 
 fn put(connection: &mut Connection, name: &'static str) -> Result<usize, DatabaseError> {
     Ok(connection.execute("INSERT INTO secrets (name, value) VALUES (?1, x'00')", [name])?)
@@ -209,4 +209,47 @@ fn notices_that_its_file_was_removed_or_replaced() {
     assert!(matches!(database.in_place(), Err(DatabaseError::Displaced(_))));
     std::fs::rename(&aside, &path).unwrap();
     database.in_place().unwrap();
+}
+
+/// What SQLite says when a command meets a file or a disk that it cannot use, as its user reads it.
+#[test]
+fn every_obstacle_names_the_file_and_what_to_do() {
+    let path = Path::new("/var/lib/vouch/issuer.db");
+    for (code, advice) in [
+        (rusqlite::ffi::SQLITE_READONLY_DIRECTORY, "must be able to write it and its directory"),
+        (rusqlite::ffi::SQLITE_CANTOPEN, "must be able to write it and its directory"),
+        (rusqlite::ffi::SQLITE_FULL, "make some"),
+        (rusqlite::ffi::SQLITE_IOERR_SHMSIZE, "make room"),
+        (rusqlite::ffi::SQLITE_BUSY, "try again"),
+        (rusqlite::ffi::SQLITE_CORRUPT, "restore it from a backup"),
+        (rusqlite::ffi::SQLITE_NOTADB, "check the path"),
+    ] {
+        let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let text = DatabaseError::of_file(path, source).to_string();
+        assert!(text.starts_with("/var/lib/vouch/issuer.db ") && text.contains(advice), "{code}: {text}");
+    }
+}
+
+#[test]
+fn refuses_a_file_that_was_cut_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    drop(Database::create(&path).unwrap());
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(3000).unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert!(matches!(error, DatabaseError::Damaged { .. }), "{error}");
+    assert!(!error.to_string().contains('\n'), "{error}");
+}
+
+/// `immutable`, because the superuser, who may run this, may write whatever the mode says.
+#[test]
+fn refuses_a_file_that_it_may_only_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vouch.db");
+    drop(Database::create(&path).unwrap());
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
+    let readable = Connection::open_with_flags(format!("file:{}?immutable=1", path.display()), flags).unwrap();
+    let error = check_writable(&path, &readable).unwrap_err();
+    assert!(matches!(error, DatabaseError::ReadOnly(_)), "{error}");
+    check_writable(&path, &Connection::open(&path).unwrap()).unwrap();
 }
