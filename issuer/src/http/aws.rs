@@ -27,6 +27,8 @@ pub async fn token(
     session: Session,
     JsonBody(request): JsonBody<AwsTokenRequest>,
 ) -> Result<Json<AwsTokenResponse>, ApiError> {
+    // The body may have been on its way for a while: nobody mints with a session that has ended meanwhile.
+    let session = session.refreshed(&issuer).await?;
     let now = issuer.clock.now();
     let mut attempt = Attempt::new(&issuer, Action::Minted, &context, now);
     attempt.of(&session.stored.user);

@@ -11,18 +11,15 @@ use vouch_issuer_api::session::{SessionInfo, WatchQuery};
 
 use super::{
     attempt::Attempt,
-    authenticate::{Session, ended, token_refusal},
+    authenticate::{Session, ended},
     body::Parameters,
     context::RequestContext,
     error::ApiError,
 };
 use crate::{
     audit::Action,
-    identity::{
-        keys,
-        session::{self, Ended, TokenError},
-    },
-    state::{Issuer, SharedIssuer},
+    identity::{keys, session::Ended},
+    state::SharedIssuer,
 };
 
 /// The longest time a request is held open, in seconds: below the idle timeout of common load balancers.
@@ -63,7 +60,7 @@ pub async fn watch(
     let patience = tokio::time::sleep(Duration::from_secs(query.timeout.min(MAX_WATCH).into()));
     tokio::pin!(patience);
     loop {
-        let session = refreshed(&issuer, &session).await?;
+        let session = session.clone().refreshed(&issuer).await?;
         let left = session.claims.expires_at.duration_since(issuer.clock.now());
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return info(&session).map(Json) },
@@ -73,18 +70,6 @@ pub async fn watch(
             () = &mut patience => return info(&session).map(Json),
         }
     }
-}
-
-/// The session by the record and the configuration as they are now.
-async fn refreshed(issuer: &Issuer, session: &Session) -> Result<Session, ApiError> {
-    let config = issuer.config.load_full();
-    let claims = session.claims.clone().within(config.session_lifetime);
-    if issuer.clock.now() >= claims.expires_at {
-        return Err(token_refusal(TokenError::Expired));
-    }
-    let stored = issuer.store.user(claims.user).await?.ok_or_else(|| ended(Ended::UserGone))?;
-    session::check(&claims, &stored.user, &config.organization).map_err(ended)?;
-    Ok(Session { stored, claims, config, ..session.clone() })
 }
 
 fn info(session: &Session) -> Result<SessionInfo, ApiError> {
