@@ -15,24 +15,43 @@ mod schema;
 mod tests;
 pub mod url;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
 
 pub use self::{
     model::*,
     problem::{Place, Problem, Problems},
 };
 
+/// The longest manifest, in bytes: a hundred thousand people need about 10 MiB.
+const MAX_LENGTH: u64 = 16 << 20;
+
 /// Reads a file.
 ///
 /// # Errors
 /// Every mistake in it, in the order of its lines.
 pub fn load(path: &Path) -> Result<Config, Problems> {
-    let result = match fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => load_str(&text),
-        Ok(Err(_)) => Err(Problems::one("is not text in UTF-8".to_owned())),
-        Err(error) => Err(Problems::one(format!("cannot be read: {error}"))),
-    };
+    let result = read(path).map_err(Problems::one).and_then(|text| load_str(&text));
     result.map_err(|problems| problems.in_file(path))
+}
+
+/// The text of a file; never more of it than a manifest can have.
+fn read(path: &Path) -> Result<String, String> {
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "is not there; name the manifest with --config".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory; name the file with the manifest with --config".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_LENGTH + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_LENGTH {
+        return Err(format!("is longer than {} MiB, which no manifest is", MAX_LENGTH >> 20));
+    }
+    String::from_utf8(bytes).map_err(|_| "is not text in UTF-8".to_owned())
 }
 
 /// Reads a text. It never panics, whatever the text.

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, in the words of whoever has to put it right.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -75,10 +75,14 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place == Place::default() {
-            return write!(f, "the configuration {}", self.reason);
-        }
-        write!(f, "{}: {}", self.place, self.reason)
+        let text = if self.place == Place::default() {
+            format!("the configuration {}", self.reason)
+        } else {
+            format!("{}: {}", self.place, self.reason)
+        };
+        // Names and values are quoted as they stand in the file, and must not move a terminal's cursor or end a line.
+        text.chars()
+            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) })
     }
 }
 

@@ -140,7 +140,12 @@ fn a_file_is_named_in_front_of_every_problem() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("issuer.yaml");
     let text = |path: &Path| load(path).map(|_| ()).unwrap_err().to_string();
-    assert!(text(&path).starts_with(&format!("{}: cannot be read: ", path.display())));
+    assert_eq!(text(&path), format!("{}: is not there; name the manifest with --config", path.display()));
+    let directory_named = text(directory.path());
+    assert!(
+        directory_named.ends_with("is a directory; name the file with the manifest with --config"),
+        "{directory_named}"
+    );
     fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
     assert_eq!(text(&path), format!("{}: is not text in UTF-8", path.display()));
     fs::write(&path, "").unwrap();
@@ -155,6 +160,20 @@ fn a_file_is_named_in_front_of_every_problem() {
     );
     fs::write(&path, EXAMPLE).unwrap();
     assert!(load(&path).is_ok());
+}
+
+#[test]
+fn a_file_without_an_end_is_not_read_to_its_end() {
+    let error = load(Path::new("/dev/zero")).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "/dev/zero: is longer than 16 MiB, which no manifest is");
+}
+
+#[test]
+fn a_problem_is_one_line_without_control_characters_whatever_it_quotes() {
+    let user = "apiVersion: vouch.sh/v1alpha1\nkind: VouchUser\nmetadata: {name: \"x\\e[31m\\ny\"}\nspec: {}\n";
+    for problem in problems(&format!("{ISSUER}---\n{user}---\nkind: \"P\\rod\"\nmetadata: {{name: z}}\n")) {
+        assert!(!problem.contains(char::is_control), "{problem:?}");
+    }
 }
 
 #[test]
