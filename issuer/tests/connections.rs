@@ -46,12 +46,16 @@ async fn more_idle_connections_than_there_are_descriptors_stop_nobody() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{}", issuer.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let metrics = issuer.metrics().await;
+    let refused = "vouch_issuer_connections_refused_total{listener=\"public\",limit=\"client\"} ";
+    let refused = metrics.lines().find_map(|line| line.strip_prefix(refused)).unwrap();
+    assert_ne!(refused, "0", "{metrics}");
 }
 
 #[test]
 fn the_soft_limit_of_open_files_is_raised_as_far_as_it_may_be() {
     let sandbox = Sandbox::initialised();
     let issuer = sandbox.start_with_descriptors(256, 700);
-    let (soft, hard) = issuer.descriptor_limits();
+    let (soft, hard) = issuer.limits("Max open files");
     assert_eq!((soft.as_str(), hard.as_str()), ("700", "700"));
 }

@@ -1,4 +1,4 @@
-//! The running program: what it answers, and what it does when its files change under it.
+//! The running program: what it answers, whom it slows down, and how it stops.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -7,20 +7,12 @@ mod support;
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    path::Path,
-    time::Duration,
 };
 
 use reqwest::header;
 use rustix::process::Signal;
 use serde_json::Value;
-use support::{MANIFEST, Running, Sandbox, client, client_trusting, refused, succeeded, until};
-
-fn execute(database: &Path, sql: &str) {
-    let connection = rusqlite::Connection::open(database).unwrap();
-    connection.busy_timeout(Duration::from_secs(5)).unwrap();
-    connection.execute_batch(sql).unwrap();
-}
+use support::{MANIFEST, Running, Sandbox, client, refused, succeeded, until};
 
 #[tokio::test]
 async fn discovery_and_keys_are_answered_with_tags_and_a_short_life() {
@@ -113,152 +105,6 @@ async fn the_private_listener_and_the_public_one_have_nothing_in_common() {
     }
 }
 
-#[test]
-fn refuses_to_start_without_a_database_and_makes_none() {
-    let sandbox = Sandbox::new();
-    assert!(refused(&sandbox.run(&["serve"])).contains("vouch-issuer init"));
-    assert!(!sandbox.database().exists());
-}
-
-#[test]
-fn refuses_to_start_without_good_keys_and_never_makes_new_ones() {
-    for (damage, message) in [
-        ("DELETE FROM keyring", "make new keys with `vouch-issuer init`"),
-        ("UPDATE keyring SET document = x'00ff'", "restore it from a backup"),
-        (
-            "UPDATE keyring SET document = CAST(replace(CAST(document AS TEXT), 'active', 'next') AS BLOB)",
-            "restore it from a backup",
-        ),
-    ] {
-        let sandbox = Sandbox::initialised();
-        execute(&sandbox.database(), damage);
-        let before = rusqlite::Connection::open(sandbox.database()).unwrap();
-        let document = |db: &rusqlite::Connection| {
-            db.query_row("SELECT document FROM keyring", [], |row| row.get::<_, Vec<u8>>(0)).ok()
-        };
-        let damaged = document(&before);
-        let output = sandbox.run(&["serve", "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]);
-        assert!(refused(&output).contains(message), "{damage}: {}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(document(&before), damaged, "{damage}: the key store was written");
-    }
-}
-
-#[tokio::test]
-async fn a_key_store_damaged_while_running_degrades_readiness_and_goes_on_serving() {
-    let sandbox = Sandbox::initialised();
-    let issuer = sandbox.start();
-    issuer.becomes("ready").await;
-    let jwks = issuer.get("/.well-known/jwks.json").await.text().await.unwrap();
-    execute(&sandbox.database(), "CREATE TABLE kept AS SELECT * FROM keyring; DELETE FROM keyring");
-
-    let (code, body) = issuer.becomes("degraded").await;
-    assert_eq!(code, 200, "taking the last good keys away would make it worse");
-    assert!(body["keys"].as_str().unwrap().contains("the last good keys stay in use"));
-    assert_eq!(issuer.get("/.well-known/jwks.json").await.text().await.unwrap(), jwks);
-    assert!(issuer.metrics().await.contains("vouch_issuer_key_store_up 0"));
-    assert!(issuer.log().contains("the last good signing keys stay in use"));
-
-    execute(&sandbox.database(), "INSERT INTO keyring SELECT * FROM kept; DROP TABLE kept");
-    issuer.becomes("ready").await;
-}
-
-#[tokio::test]
-async fn a_database_removed_while_running_stops_logins_and_goes_on_publishing_the_keys() {
-    let sandbox = Sandbox::initialised();
-    let issuer = sandbox.start();
-    let (database, aside) = (sandbox.database(), sandbox.path("aside.db"));
-    std::fs::rename(&database, &aside).unwrap();
-    let (code, body) = issuer.becomes("not_ready").await;
-    assert_eq!(code, 503);
-    assert!(body["store"].as_str().unwrap().contains("not available"), "{body}");
-    assert_eq!(issuer.get("/.well-known/jwks.json").await.status(), 200);
-    assert!(!database.exists(), "a new database was made");
-    assert!(refused(&sandbox.run(&["users", "list"])).contains("there is no database"));
-    std::fs::rename(&aside, &database).unwrap();
-    issuer.becomes("ready").await;
-}
-
-#[tokio::test]
-async fn a_key_revoked_by_order_is_gone_from_the_running_issuer_within_two_seconds() {
-    let sandbox = Sandbox::initialised();
-    let issuer = sandbox.start();
-    let keys = sandbox.json(&["keys", "show"]);
-    let next = keys["keys"][1]["kid"].as_str().unwrap();
-    sandbox.json(&["keys", "revoke", next]);
-    let ordered = std::time::Instant::now();
-    while issuer.get("/.well-known/jwks.json").await.text().await.unwrap().contains(next) {
-        assert!(ordered.elapsed() < Duration::from_secs(2), "still published");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let jwks: Value = issuer.get("/.well-known/jwks.json").await.json().await.unwrap();
-    assert_eq!(jwks["keys"].as_array().unwrap().len(), 2, "another next key is published at once");
-}
-
-#[tokio::test]
-async fn a_reload_with_mistakes_reports_all_of_them_and_keeps_what_is_in_force() {
-    let sandbox = Sandbox::initialised();
-    let issuer = sandbox.start();
-    sandbox.write(&MANIFEST.replace("name: Example,", "name: '',").replace("[example.com]", "[]"));
-    issuer.signal(Signal::HUP);
-    let (code, body) = issuer.becomes("degraded").await;
-    assert_eq!(code, 200);
-    assert!(body["configuration"].as_str().unwrap().contains("the previous configuration stays in force"));
-    for field in ["spec.organization.name", "spec.organization.emailDomains"] {
-        assert!(issuer.log().contains(field), "{field} is not in the log:\n{}", issuer.log());
-    }
-    assert_eq!(issuer.get("/.well-known/openid-configuration").await.status(), 200);
-    assert!(issuer.metrics().await.contains("vouch_issuer_reload_refused 1"));
-
-    sandbox.write(MANIFEST);
-    issuer.signal(Signal::HUP);
-    issuer.becomes("ready").await;
-}
-
-#[tokio::test]
-async fn a_reload_never_changes_the_issuer_url() {
-    let sandbox = Sandbox::initialised();
-    let issuer = sandbox.start();
-    sandbox.write(&MANIFEST.replace("vouch.example.com", "other.example.com"));
-    issuer.signal(Signal::HUP);
-    issuer.becomes("degraded").await;
-    assert!(issuer.log().contains("never changes"));
-    let discovery: Value = issuer.get("/.well-known/openid-configuration").await.json().await.unwrap();
-    assert_eq!(discovery["issuer"], "https://vouch.example.com");
-}
-
-#[tokio::test]
-async fn a_reload_puts_new_settings_and_declared_people_in_force() {
-    let sandbox = Sandbox::initialised();
-    let issuer = sandbox.start();
-    sandbox.write(&format!(
-        "{MANIFEST}  signingKeys: {{jwksMaxAge: 30s}}\n---\napiVersion: vouch.sh/v1alpha1\nkind: VouchUser\n\
-         metadata: {{name: bob}}\nspec: {{email: bob@example.com, groups: [release]}}\n"
-    ));
-    issuer.signal(Signal::HUP);
-    issuer.logs("configuration reloaded");
-    let answer = issuer.get("/.well-known/jwks.json").await;
-    assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=30");
-    let bob = sandbox.json(&["users", "show", "bob@example.com"]);
-    assert_eq!((&bob["declared"], &bob["groups"]), (&true.into(), &serde_json::json!(["release"])));
-    assert!(refused(&sandbox.run(&["disable", "bob@example.com"])).contains("declared by a VouchUser"));
-
-    sandbox.write(&format!(
-        "{MANIFEST}---\napiVersion: vouch.sh/v1alpha1\nkind: VouchUser\nmetadata: {{name: bob}}\n\
-         spec: {{email: bob@example.com, disabled: true}}\n"
-    ));
-    issuer.signal(Signal::HUP);
-    until("bob to be disabled", || {
-        let bob = sandbox.json(&["users", "show", "bob@example.com"]);
-        (bob["disabled"] == true && bob["groups"] == serde_json::json!([])).then_some(())
-    });
-    assert!(issuer.audit().contains("\"action\":\"disabled\""));
-
-    sandbox.write(MANIFEST);
-    issuer.signal(Signal::HUP);
-    issuer.logs("end the access with `vouch-issuer disable bob@example.com`");
-    assert_eq!(sandbox.json(&["users", "show", "bob@example.com"])["disabled"], true);
-}
-
 /// A request whose body is still on its way.
 fn half_a_request(issuer: &Running) -> TcpStream {
     let mut stream = TcpStream::connect(issuer.public).unwrap();
@@ -341,44 +187,6 @@ async fn only_a_trusted_proxy_says_where_a_request_comes_from() {
             assert_eq!(request.send().await.unwrap().status(), status, "{http}{client_address}");
         }
     }
-}
-
-fn certificate(sandbox: &Sandbox) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    std::fs::write(sandbox.path("tls.key"), made.signing_key.serialize_pem()).unwrap();
-    std::fs::write(sandbox.path("tls.crt"), made.cert.pem()).unwrap();
-}
-
-#[tokio::test]
-async fn a_new_certificate_is_served_without_a_restart_and_a_bad_one_is_not() {
-    let sandbox = Sandbox::initialised();
-    certificate(&sandbox);
-    let (cert, key) = (sandbox.path("tls.crt"), sandbox.path("tls.key"));
-    let issuer = sandbox.start_with(&["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()]);
-    let url = format!("https://localhost:{}/.well-known/jwks.json", issuer.public.port());
-    assert_eq!(client_trusting(Some(&cert)).get(&url).send().await.unwrap().status(), 200);
-
-    std::fs::copy(&cert, sandbox.path("old.crt")).unwrap();
-    certificate(&sandbox);
-    issuer.logs("TLS certificate replaced");
-    assert_eq!(client_trusting(Some(&cert)).get(&url).send().await.unwrap().status(), 200);
-    assert!(client_trusting(Some(&sandbox.path("old.crt"))).get(&url).send().await.is_err());
-
-    std::fs::copy(&cert, sandbox.path("good.crt")).unwrap();
-    std::fs::write(&cert, "no certificate").unwrap();
-    issuer.logs("the previous certificate stays in use");
-    assert_eq!(client_trusting(Some(&sandbox.path("good.crt"))).get(&url).send().await.unwrap().status(), 200);
-    assert!(issuer.metrics().await.contains("vouch_issuer_certificate_up 0"));
-}
-
-#[test]
-fn says_which_tls_file_is_missing_and_which_option_belongs_to_it() {
-    let sandbox = Sandbox::initialised();
-    let missing = sandbox.run(&["serve", "--tls-cert", "/nonexistent.crt", "--tls-key", "/nonexistent.key"]);
-    assert!(refused(&missing).contains("/nonexistent.crt"));
-    let alone = sandbox.run(&["serve", "--tls-cert", "/nonexistent.crt"]);
-    assert_eq!(alone.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&alone.stderr).contains("--tls-key"));
 }
 
 #[test]

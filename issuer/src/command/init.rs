@@ -32,7 +32,7 @@ impl fmt::Display for Initialised {
 
 /// The manifest could not be honoured on disk.
 #[derive(Debug, thiserror::Error)]
-#[error("the data directory {} cannot be made", path.display())]
+#[error("the data directory {} cannot be made; name another one with --data-dir", path.display())]
 struct DataDirError {
     path: PathBuf,
     #[source]

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use vouch_crds::duration::Duration;
@@ -88,6 +89,7 @@ struct ReadyFileError {
 
 /// Runs the issuer until it is told to stop.
 pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    keep_memory_private();
     let signals = Signals::listen()?;
     let (config, database) = open::open(&args.files)?;
     let issuer = assemble(config, database.clone()).await?;
@@ -108,6 +110,19 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     open::settle(&database).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The memory holds the signing keys: none of it goes into a core file, whose reader could be anybody, and no other
+/// process of the user reads it (`PR_SET_DUMPABLE`, prctl(2)).
+fn keep_memory_private() {
+    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = rustix::process::setrlimit(Resource::Core, no_core);
+    #[cfg(target_os = "linux")]
+    let limited =
+        limited.and_then(|()| rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable));
+    if let Err(error) = limited {
+        tracing::warn!(%error, "a crash may leave the signing keys in a core file");
+    }
 }
 
 async fn assemble(config: Config, database: Database) -> Result<SharedIssuer, Failure> {

@@ -50,7 +50,7 @@ pub struct ServerOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address is taken, not ours, or needs privileges.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}; another address is given with --listen or --private-listen")]
     Bind {
         /// What was asked for.
         address: SocketAddr,

@@ -162,10 +162,10 @@ impl Running {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// The soft and the hard limit of open files in force.
-    pub fn descriptor_limits(&self) -> (String, String) {
+    /// The soft and the hard limit in force, as `/proc/PID/limits` calls it.
+    pub fn limits(&self, name: &str) -> (String, String) {
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         let mut words = line.split_whitespace().map(str::to_owned);
         (words.next().unwrap(), words.next().unwrap())
     }

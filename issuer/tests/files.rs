@@ -1,0 +1,270 @@
+//! What the program does when its files are missing or wrong, or change under it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::{path::Path, time::Duration};
+
+use reqwest::header;
+use rustix::process::Signal;
+use serde_json::Value;
+use support::{MANIFEST, Running, Sandbox, client_trusting, refused, until};
+
+fn execute(database: &Path, sql: &str) {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn refuses_to_start_without_a_database_and_makes_none() {
+    let sandbox = Sandbox::new();
+    assert!(refused(&sandbox.run(&["serve"])).contains("vouch-issuer init"));
+    assert!(!sandbox.database().exists());
+}
+
+#[test]
+fn refuses_to_start_without_good_keys_and_never_makes_new_ones() {
+    for (damage, message) in [
+        ("DELETE FROM keyring", "make new keys with `vouch-issuer init`"),
+        ("UPDATE keyring SET document = x'00ff'", "restore it from a backup"),
+        (
+            "UPDATE keyring SET document = CAST(replace(CAST(document AS TEXT), 'active', 'next') AS BLOB)",
+            "restore it from a backup",
+        ),
+    ] {
+        let sandbox = Sandbox::initialised();
+        execute(&sandbox.database(), damage);
+        let before = rusqlite::Connection::open(sandbox.database()).unwrap();
+        let document = |db: &rusqlite::Connection| {
+            db.query_row("SELECT document FROM keyring", [], |row| row.get::<_, Vec<u8>>(0)).ok()
+        };
+        let damaged = document(&before);
+        let output = sandbox.run(&["serve", "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]);
+        assert!(refused(&output).contains(message), "{damage}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(document(&before), damaged, "{damage}: the key store was written");
+    }
+}
+
+/// A command, the file that is in its way, and what its user reads.
+#[test]
+fn a_command_names_the_file_that_is_in_its_way_and_what_to_do() {
+    let sandbox = Sandbox::initialised();
+    let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+    let with_database = |name: &str, change: &dyn Fn(&Path)| {
+        let directory = sandbox.path(name);
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::copy(sandbox.database(), directory.join("issuer.db")).unwrap();
+        change(&directory.join("issuer.db"));
+        directory.to_str().unwrap().to_owned()
+    };
+    let cut_off = with_database("cut", &|file| {
+        std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(3000).unwrap();
+    });
+    let newer = with_database("newer", &|file| execute(file, "PRAGMA user_version = 99"));
+    let replaced = with_database("replaced", &|file| {
+        std::fs::remove_file(file).unwrap();
+        std::fs::create_dir(file).unwrap();
+    });
+    std::fs::write(path("file"), "").unwrap();
+    for (arguments, in_the_way, advice) in [
+        (vec!["check", "-f", &path("none.yaml")], path("none.yaml"), "name the manifest with --config"),
+        (vec!["check", "-f", &path("data")], path("data"), "name the file with the manifest"),
+        (vec!["check", "-f", "/dev/zero"], "/dev/zero".to_owned(), "which no manifest is"),
+        (vec!["init", "--data-dir", &path("file")], path("file"), "--data-dir"),
+        (vec!["init"], path("data/issuer.db"), "move it away"),
+        (vec!["users", "list", "--data-dir", &path("none")], path("none/issuer.db"), "vouch-issuer init"),
+        (vec!["users", "list", "--data-dir", &cut_off], format!("{cut_off}/issuer.db"), "restore it from a backup"),
+        (vec!["serve", "--data-dir", &newer], format!("{newer}/issuer.db"), "run the release that wrote it"),
+        (
+            vec!["invite", "alice@example.com", "--data-dir", &replaced],
+            format!("{replaced}/issuer.db"),
+            "check the path",
+        ),
+    ] {
+        let output = sandbox.run(&arguments);
+        let message = refused(&output);
+        let sentence = message.lines().next().unwrap();
+        assert!(sentence.contains(&in_the_way) && sentence.contains(advice), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn a_crash_leaves_no_core_file_with_the_signing_keys() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    assert_eq!(issuer.limits("Max core file size"), ("0".to_owned(), "0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_second_issuer_on_the_same_database_serves_the_same_keys() {
+    let sandbox = Sandbox::initialised();
+    let (one, two) = (sandbox.start(), sandbox.start());
+    let keys = async |issuer: &Running| issuer.get("/.well-known/jwks.json").await.text().await.unwrap();
+    assert_eq!(keys(&one).await, keys(&two).await);
+    let next = sandbox.json(&["keys", "show"])["keys"][1]["kid"].as_str().unwrap().to_owned();
+    sandbox.json(&["keys", "revoke", &next]);
+    for issuer in [&one, &two] {
+        let begun = std::time::Instant::now();
+        while keys(issuer).await.contains(&next) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "still published");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert_eq!(keys(&one).await, keys(&two).await);
+}
+
+#[tokio::test]
+async fn a_key_store_damaged_while_running_degrades_readiness_and_goes_on_serving() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    issuer.becomes("ready").await;
+    let jwks = issuer.get("/.well-known/jwks.json").await.text().await.unwrap();
+    execute(&sandbox.database(), "CREATE TABLE kept AS SELECT * FROM keyring; DELETE FROM keyring");
+
+    let (code, body) = issuer.becomes("degraded").await;
+    assert_eq!(code, 200, "taking the last good keys away would make it worse");
+    assert!(body["keys"].as_str().unwrap().contains("the last good keys stay in use"));
+    assert_eq!(issuer.get("/.well-known/jwks.json").await.text().await.unwrap(), jwks);
+    assert!(issuer.metrics().await.contains("vouch_issuer_key_store_up 0"));
+    assert!(issuer.log().contains("the last good signing keys stay in use"));
+
+    execute(&sandbox.database(), "INSERT INTO keyring SELECT * FROM kept; DROP TABLE kept");
+    issuer.becomes("ready").await;
+}
+
+#[tokio::test]
+async fn a_database_removed_while_running_stops_logins_and_goes_on_publishing_the_keys() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    let (database, aside) = (sandbox.database(), sandbox.path("aside.db"));
+    std::fs::rename(&database, &aside).unwrap();
+    let (code, body) = issuer.becomes("not_ready").await;
+    assert_eq!(code, 503);
+    assert!(body["store"].as_str().unwrap().contains("not available"), "{body}");
+    assert_eq!(issuer.get("/.well-known/jwks.json").await.status(), 200);
+    assert!(!database.exists(), "a new database was made");
+    assert!(refused(&sandbox.run(&["users", "list"])).contains("there is no database"));
+    std::fs::rename(&aside, &database).unwrap();
+    issuer.becomes("ready").await;
+}
+
+#[tokio::test]
+async fn a_key_revoked_by_order_is_gone_from_the_running_issuer_within_two_seconds() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    let keys = sandbox.json(&["keys", "show"]);
+    let next = keys["keys"][1]["kid"].as_str().unwrap();
+    sandbox.json(&["keys", "revoke", next]);
+    let ordered = std::time::Instant::now();
+    while issuer.get("/.well-known/jwks.json").await.text().await.unwrap().contains(next) {
+        assert!(ordered.elapsed() < Duration::from_secs(2), "still published");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let jwks: Value = issuer.get("/.well-known/jwks.json").await.json().await.unwrap();
+    assert_eq!(jwks["keys"].as_array().unwrap().len(), 2, "another next key is published at once");
+}
+
+#[tokio::test]
+async fn a_reload_with_mistakes_reports_all_of_them_and_keeps_what_is_in_force() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    sandbox.write(&MANIFEST.replace("name: Example,", "name: '',").replace("[example.com]", "[]"));
+    issuer.signal(Signal::HUP);
+    let (code, body) = issuer.becomes("degraded").await;
+    assert_eq!(code, 200);
+    assert!(body["configuration"].as_str().unwrap().contains("the previous configuration stays in force"));
+    for field in ["spec.organization.name", "spec.organization.emailDomains"] {
+        assert!(issuer.log().contains(field), "{field} is not in the log:\n{}", issuer.log());
+    }
+    assert_eq!(issuer.get("/.well-known/openid-configuration").await.status(), 200);
+    assert!(issuer.metrics().await.contains("vouch_issuer_reload_refused 1"));
+
+    sandbox.write(MANIFEST);
+    issuer.signal(Signal::HUP);
+    issuer.becomes("ready").await;
+}
+
+#[tokio::test]
+async fn a_reload_never_changes_the_issuer_url() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    sandbox.write(&MANIFEST.replace("vouch.example.com", "other.example.com"));
+    issuer.signal(Signal::HUP);
+    issuer.becomes("degraded").await;
+    assert!(issuer.log().contains("never changes"));
+    let discovery: Value = issuer.get("/.well-known/openid-configuration").await.json().await.unwrap();
+    assert_eq!(discovery["issuer"], "https://vouch.example.com");
+}
+
+#[tokio::test]
+async fn a_reload_puts_new_settings_and_declared_people_in_force() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    sandbox.write(&format!(
+        "{MANIFEST}  signingKeys: {{jwksMaxAge: 30s}}\n---\napiVersion: vouch.sh/v1alpha1\nkind: VouchUser\n\
+         metadata: {{name: bob}}\nspec: {{email: bob@example.com, groups: [release]}}\n"
+    ));
+    issuer.signal(Signal::HUP);
+    issuer.logs("configuration reloaded");
+    let answer = issuer.get("/.well-known/jwks.json").await;
+    assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=30");
+    let bob = sandbox.json(&["users", "show", "bob@example.com"]);
+    assert_eq!((&bob["declared"], &bob["groups"]), (&true.into(), &serde_json::json!(["release"])));
+    assert!(refused(&sandbox.run(&["disable", "bob@example.com"])).contains("declared by a VouchUser"));
+
+    sandbox.write(&format!(
+        "{MANIFEST}---\napiVersion: vouch.sh/v1alpha1\nkind: VouchUser\nmetadata: {{name: bob}}\n\
+         spec: {{email: bob@example.com, disabled: true}}\n"
+    ));
+    issuer.signal(Signal::HUP);
+    until("bob to be disabled", || {
+        let bob = sandbox.json(&["users", "show", "bob@example.com"]);
+        (bob["disabled"] == true && bob["groups"] == serde_json::json!([])).then_some(())
+    });
+    assert!(issuer.audit().contains("\"action\":\"disabled\""));
+
+    sandbox.write(MANIFEST);
+    issuer.signal(Signal::HUP);
+    issuer.logs("end the access with `vouch-issuer disable bob@example.com`");
+    assert_eq!(sandbox.json(&["users", "show", "bob@example.com"])["disabled"], true);
+}
+
+fn certificate(sandbox: &Sandbox) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(sandbox.path("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(sandbox.path("tls.crt"), made.cert.pem()).unwrap();
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_served_without_a_restart_and_a_bad_one_is_not() {
+    let sandbox = Sandbox::initialised();
+    certificate(&sandbox);
+    let (cert, key) = (sandbox.path("tls.crt"), sandbox.path("tls.key"));
+    let issuer = sandbox.start_with(&["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()]);
+    let url = format!("https://localhost:{}/.well-known/jwks.json", issuer.public.port());
+    assert_eq!(client_trusting(Some(&cert)).get(&url).send().await.unwrap().status(), 200);
+
+    std::fs::copy(&cert, sandbox.path("old.crt")).unwrap();
+    certificate(&sandbox);
+    issuer.logs("TLS certificate replaced");
+    assert_eq!(client_trusting(Some(&cert)).get(&url).send().await.unwrap().status(), 200);
+    assert!(client_trusting(Some(&sandbox.path("old.crt"))).get(&url).send().await.is_err());
+
+    std::fs::copy(&cert, sandbox.path("good.crt")).unwrap();
+    std::fs::write(&cert, "no certificate").unwrap();
+    issuer.logs("the previous certificate stays in use");
+    assert_eq!(client_trusting(Some(&sandbox.path("good.crt"))).get(&url).send().await.unwrap().status(), 200);
+    assert!(issuer.metrics().await.contains("vouch_issuer_certificate_up 0"));
+}
+
+#[test]
+fn says_which_tls_file_is_missing_and_which_option_belongs_to_it() {
+    let sandbox = Sandbox::initialised();
+    let missing = sandbox.run(&["serve", "--tls-cert", "/nonexistent.crt", "--tls-key", "/nonexistent.key"]);
+    assert!(refused(&missing).contains("/nonexistent.crt"));
+    let alone = sandbox.run(&["serve", "--tls-cert", "/nonexistent.crt"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("--tls-key"));
+}
