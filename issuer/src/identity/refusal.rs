@@ -19,7 +19,7 @@ pub enum Refusal {
     #[error(transparent)]
     Key(#[from] KeyFault),
     /// The challenge has done its work.
-    #[error("this answer of the security key has been used before")]
+    #[error("the challenge has been answered before")]
     Replayed,
     /// More assertions within a challenge's lifetime than a person makes.
     #[error("this account has signed in too often within a few minutes")]
@@ -128,7 +128,12 @@ impl Refusal {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Key(fault) => fault.hint(),
-            Self::State(_) | Self::Replayed | Self::LoggedOut => "Begin again, and answer within five minutes.",
+            Self::State(_) => "Run the command again, and answer within five minutes.",
+            Self::Replayed => {
+                "Run the command again; if it happens again, tell your administrator: somebody may be repeating what this \
+                 machine sent."
+            }
+            Self::LoggedOut => "Sign in with `vouch login`, then run the command again.",
             Self::TooManyAssertions => "Wait five minutes.",
             Self::KeyUnknown => "Use an enrolled key, or ask an administrator for an invite and run `vouch enroll`.",
             Self::UserHandle | Self::ForeignKey => "Use the key that is enrolled for this account.",

@@ -42,10 +42,10 @@ impl Purpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Not sealed here, for this purpose, or altered.
-    #[error("the state was not made by this issuer for this request")]
+    #[error("the challenge was not made by this issuer for this request")]
     Unreadable,
     /// Its time is over.
-    #[error("the state expired at {0}")]
+    #[error("the challenge expired at {0:.0}")]
     Expired(Timestamp),
 }
 

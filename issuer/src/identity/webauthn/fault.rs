@@ -103,7 +103,11 @@ impl KeyFault {
             }
             Self::Unprotected => "Update the client, or use a security key that supports credProtect.",
             Self::Malformed | Self::Ceremony | Self::Attestation => "Update the client and try again.",
-            Self::Challenge | Self::UserNotPresent | Self::Signature | Self::Internal => "Try again.",
+            Self::Challenge | Self::Signature => {
+                "Run the command again; if it happens again, tell your administrator: something between this machine and \
+                 the issuer may be changing what is sent."
+            }
+            Self::UserNotPresent | Self::Internal => "Try again.",
         }
     }
 }
