@@ -15,12 +15,14 @@ use crate::{
     manifest::Manifest,
     pki::KeyPairFiles,
     process::{Process, Ran, signal, tied},
+    records::{self, Records},
     wait::{PATIENCE, until},
 };
 
 /// Its configuration and its data, in its folder.
 const CONFIG: &str = "issuer.yaml";
 const DATA: &str = "data";
+const DATABASE: &str = "issuer.db";
 
 /// An issuer's configuration and data, and its process when it runs.
 #[derive(Debug)]
@@ -87,6 +89,12 @@ impl Issuer {
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.join(DATA)
+    }
+
+    /// All that it has written.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        records::read(&self.data().join(DATABASE))
     }
 
     /// Starts it and waits until it is ready.

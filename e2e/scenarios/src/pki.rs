@@ -28,6 +28,12 @@ pub struct KeyPairFiles {
     pub key: PathBuf,
 }
 
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
 impl Authority {
     /// A new one.
     ///
@@ -48,18 +54,18 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A TLS server certificate for one host.
+    /// A TLS server certificate for one host, in files of this name.
     ///
     /// # Panics
     /// When `host` is no host name.
     #[must_use]
-    pub fn server(&self, folder: &Path, host: &str) -> KeyPairFiles {
+    pub fn server(&self, folder: &Path, name: &str, host: &str) -> KeyPairFiles {
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, host);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.issue(folder, "tls", &params)
+        self.issue(folder, name, &params)
     }
 
     /// A batch certificate for security keys of one model (WebAuthn Level 3 §8.2.1).

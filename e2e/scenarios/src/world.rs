@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use reqwest::{Certificate, Proxy, blocking::Client};
+use reqwest::{
+    Certificate, Proxy,
+    blocking::{Client, ClientBuilder},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -33,6 +36,8 @@ pub struct Prepared {
     /// AWS.
     pub cloud: Cloud,
     makers_root: String,
+    /// Signs for every host that people's machines trust.
+    authority: Authority,
     attestation: KeyPairFiles,
     environment: Vec<(String, String)>,
     /// What lets people's programs follow another clock.
@@ -70,10 +75,11 @@ impl Prepared {
         fs::write(&bundle, authority.pem() + &fs::read_to_string(standin.ca()).unwrap()).unwrap();
         let environment = environment(standin.proxy(), &bundle);
         Self {
-            issuer: Issuer::new(path, authority.server(path, ISSUER_HOST), clock.clone()),
+            issuer: Issuer::new(path, authority.server(path, "tls", ISSUER_HOST), clock.clone()),
             cloud: Cloud::new(standin, environment.clone()),
             attestation: makers.attestation(path, AAGUID),
             makers_root: makers.pem(),
+            authority,
             environment,
             clock,
             bundle,
@@ -85,6 +91,12 @@ impl Prepared {
     #[must_use]
     pub fn makers_root(&self) -> &str {
         &self.makers_root
+    }
+
+    /// A certificate for a host, as an authority that people's machines trust would give it to the host's owner.
+    #[must_use]
+    pub fn certificate_for(&self, host: &str) -> KeyPairFiles {
+        self.authority.server(self.folder(), &format!("tls-of-{host}"), host)
     }
 
     /// The temporary folder.
@@ -135,9 +147,14 @@ impl Prepared {
     /// When the proxy is no URL.
     #[must_use]
     pub fn http(&self) -> Client {
+        let builder = self.trusting(Client::builder()).timeout(PATIENCE);
+        builder.proxy(Proxy::all(self.cloud.standin.proxy()).unwrap()).build().unwrap()
+    }
+
+    /// Makes an HTTP client trust what people's machines trust.
+    pub(crate) fn trusting(&self, client: ClientBuilder) -> ClientBuilder {
         let roots = Certificate::from_pem_bundle(&fs::read(&self.bundle).unwrap()).unwrap();
-        let builder = Client::builder().proxy(Proxy::all(self.cloud.standin.proxy()).unwrap()).timeout(PATIENCE);
-        roots.into_iter().fold(builder, reqwest::blocking::ClientBuilder::add_root_certificate).build().unwrap()
+        roots.into_iter().fold(client, ClientBuilder::add_root_certificate)
     }
 }
 

@@ -8,6 +8,9 @@ use vouch_scenarios::{
     wait::{PATIENCE, until},
 };
 
+const COPIED: &str = "vouch: The signature counter of the security key did not rise; the assertion is old, or the key was \
+    copied. Try again. If it happens again, have this key removed and report it.";
+
 #[test]
 fn a_copied_key_is_noticed() {
     let world = World::start();
@@ -23,8 +26,8 @@ fn a_copied_key_is_noticed() {
     let mut login = alice.vouch_at_terminal(&["login", "--force"]);
     unlock(&mut login);
     let refused = login.finish();
-    assert!(!refused.status.success(), "{refused}");
-    assert!(refused.text.contains("the key was copied"), "{refused}");
+    assert_eq!(refused.text.lines().last(), Some(COPIED), "{refused}");
+    assert_eq!(refused.status.code(), Some(5), "the issuer said no: {refused}");
     let noticed = || world.issuer.audit().iter().any(|line| line.to_string().contains("counter"));
     until("an audit line", PATIENCE, || noticed().then_some(()));
 }
