@@ -33,3 +33,22 @@ fn a_second_key_signs_in_and_the_first_can_be_removed() {
     unlock(&mut login);
     login.expect("not enrolled");
 }
+
+#[test]
+fn a_removed_key_that_is_plugged_in_keeps_no_credential_when_its_owner_wants_that() {
+    let world = World::start();
+    let (alice, _key) = world.signed_in("alice");
+    let keys = alice.vouch(&["keys", "list", "--output", "json"]).succeeded().json();
+    let id = keys["keys"][0]["id"].as_str().unwrap().to_owned();
+
+    let mut remove = alice.vouch_at_terminal(&["keys", "remove", &id, "--allow-last"]);
+    remove.expect("Delete it? [y/N] ");
+    remove.type_line("y");
+    unlock(&mut remove);
+    remove.expect("Its credential is deleted from the security key as well.");
+    let _ = remove.finish().succeeded();
+
+    let mut login = alice.vouch_at_terminal(&["login"]);
+    unlock(&mut login);
+    login.expect("That key is not enrolled for you here.");
+}

@@ -10,6 +10,7 @@ mod a_hub_named_by_hand_works_where_no_federation_governs;
 mod a_key_the_issuer_does_not_know_makes_room_for_another;
 mod a_key_whose_maker_is_unknown_is_not_enrolled;
 mod a_lost_or_damaged_store_never_gets_new_keys;
+mod a_machine_changes_its_issuer_only_when_asked;
 mod a_machine_with_a_wrong_clock_works_or_says_so;
 mod a_person_without_a_session_is_told_to_sign_in;
 mod a_phishing_site_gets_nothing;
