@@ -77,8 +77,11 @@ impl Hop<'_> {
             "AccessDenied" | "AccessDeniedException" => self.denied(message),
             "InvalidIdentityToken" | "IDPCommunicationError" | "IDPRejectedClaim" => self.bad_token(message),
             "ExpiredTokenException" | "ExpiredToken" => {
-                Failure::new(Category::Denied, format!("AWS says that the token for {} has expired", self.target()))
-                    .hint(format!("Compare the clocks of this machine and of {}: vouch doctor issuer", self.issuer))
+                Failure::new(Category::Denied, format!("the token for {} was too old when AWS got it", self.target()))
+                    .hint(format!(
+                        "The clock of {} is slow by minutes, or something held the request up: vouch doctor issuer",
+                        self.issuer
+                    ))
             }
             "RequestExpired" | "SignatureDoesNotMatch" => Failure::new(
                 Category::Denied,
@@ -157,13 +160,16 @@ impl Hop<'_> {
             denied(format!("account {account} has no OIDC provider for {issuer}"))
                 .hint(format!("Its administrator creates one with URL and client id {issuer}"))
         } else if message.contains(NO_VERIFICATION_KEY) {
-            denied(format!("AWS cannot fetch the signing keys of {issuer}"))
-                .hint("It must be reachable from the internet with a publicly trusted certificate: vouch doctor issuer")
+            denied(format!("AWS has not got the key of {issuer} that signed the token, and cannot fetch it"))
+                .hint(UNKNOWN_KEY)
         } else if message.contains(ROLE_NOT_IN_TOKEN) {
             denied(format!("the token was issued for another role than {}", self.target())).hint(DOCTOR)
         } else if message.contains(BAD_TOKEN) {
-            denied(format!("AWS does not accept the token for account {account}")).hint(format!(
-                "Its OIDC provider must have exactly {issuer} as client id, with https:// and without a slash at the end"
+            let message =
+                format!("AWS does not accept the audience or the signature of the token for account {account}");
+            denied(message).hint(format!(
+                "Its OIDC provider must have exactly {issuer} as client id, with https:// and without a slash at the end; \
+                 if it has, the token was changed on its way: vouch doctor issuer"
             ))
         } else {
             denied(format!("AWS does not accept the token for account {account}: {message}")).hint(DOCTOR)
@@ -181,6 +187,11 @@ impl Hop<'_> {
         format!("role {}", short(self.to))
     }
 }
+
+/// The same text of AWS for two causes: keys that were replaced at once, and an issuer that cannot be reached.
+const UNKNOWN_KEY: &str = "After an emergency rotation AWS keeps the keys it has for a while: try again later. Otherwise \
+                           the issuer must be reachable from the internet with a publicly trusted certificate: \
+                           vouch doctor issuer";
 
 const DOCTOR: &str = "Details: vouch doctor aws";
 

@@ -86,11 +86,11 @@ fn every_refusal_of_the_token_says_what_to_look_at() {
         ("No OpenIDConnect provider found in your account for https://vouch.example.com", "has no OIDC provider"),
         (
             "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements",
-            "cannot fetch the signing keys",
+            "has not got the key of https://vouch.example.com that signed the token",
         ),
         (
             "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for requirements.",
-            "does not accept the token for account 333333333333",
+            "does not accept the audience or the signature of the token for account 333333333333",
         ),
         ("The target role ARN is not present in the roles claim of the identity token", "issued for another role"),
         ("Missing a required claim: iat", "Missing a required claim: iat"),
@@ -108,7 +108,7 @@ fn other_refusals_are_sentences_too() {
         (
             "ExpiredTokenException",
             "Token expired: current date/time 1 must be before the expiration date/time 0",
-            "has expired",
+            "was too old when AWS got it",
         ),
         ("PackedPolicyTooLarge", "", "session tags are too large"),
         ("RegionDisabledException", "", "not activated for account 333333333333 in region us-east-1"),

@@ -24,13 +24,26 @@ pub struct Call {
     service: String,
     operation: String,
     parameters: Value,
+    region: &'static str,
 }
 
 impl Call {
     /// A call by the administrator of an account.
     #[must_use]
     pub fn new(account: &str, service: &str, operation: &str, parameters: Value) -> Self {
-        Self { account: account.to_owned(), service: service.to_owned(), operation: operation.to_owned(), parameters }
+        Self {
+            account: account.to_owned(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            parameters,
+            region: "us-east-1",
+        }
+    }
+
+    /// The same in another region, and so perhaps in another partition.
+    #[must_use]
+    pub fn in_region(self, region: &'static str) -> Self {
+        Self { region, ..self }
     }
 }
 
@@ -73,6 +86,12 @@ impl Cloud {
         accounts.entry(account.to_owned()).or_insert_with(|| self.standin.create_account(account)).clone()
     }
 
+    /// Makes an account of another partition, such as `aws-cn`.
+    pub fn create_account_in(&self, partition: &str, account: &str) {
+        let keys = self.standin.create_account_in(partition, account);
+        self.accounts.borrow_mut().insert(account.to_owned(), keys);
+    }
+
     /// Makes calls one after another.
     ///
     /// # Panics
@@ -109,6 +128,7 @@ impl Cloud {
                     "service": call.service,
                     "operation": call.operation,
                     "parameters": call.parameters,
+                    "region": call.region,
                     "keys": {"access_key_id": access_key_id, "secret_access_key": secret_access_key},
                 })
             })

@@ -72,7 +72,17 @@ impl StandIn {
     /// When it is refused.
     #[must_use]
     pub fn create_account(&self, id: &str) -> AdminKeys {
-        let answer = self.http.post(self.url("/accounts")).json(&json!({"id": id})).send().unwrap();
+        self.create_account_in("aws", id)
+    }
+
+    /// Makes an account of a partition: `aws`, `aws-cn` or `aws-us-gov`.
+    ///
+    /// # Panics
+    /// When it is refused.
+    #[must_use]
+    pub fn create_account_in(&self, partition: &str, id: &str) -> AdminKeys {
+        let account = json!({"id": id, "partition": partition});
+        let answer = self.http.post(self.url("/accounts")).json(&account).send().unwrap();
         assert!(answer.status().is_success(), "account {id}: {}", answer.text().unwrap_or_default());
         answer.json().unwrap()
     }
