@@ -107,7 +107,11 @@ cluster: setup-cluster ## Build the Kubernetes that the tests and the demo use; 
 test-cluster: ## Check the code of the test cluster itself. Starts nothing.
 	@setup/go
 	@unformatted=$$(gofmt -l e2e/cluster); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted" >&2; exit 1; }
-	cd e2e/cluster && go vet ./internal/... && go test ./internal/...
+	cd e2e/cluster && go vet -tags real ./internal/... && go test ./internal/...
+
+.PHONY: try-cluster
+try-cluster: cluster ## Start and break real clusters, and see that nothing of them is left. Needs root.
+	cd e2e/cluster && go test -tags real -count 1 -v ./internal/real
 
 .PHONY: setup-cluster setup-helm
 setup-cluster:

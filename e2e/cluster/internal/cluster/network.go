@@ -78,6 +78,11 @@ func (c *Cluster) bridgeDown() error {
 	if alias := bridge.Attrs().Alias; alias != "" && alias != c.Dir {
 		return nil
 	}
+	for i := 1; i <= c.Nodes; i++ {
+		if err := c.unplug(i); err != nil {
+			return err
+		}
+	}
 	return netlink.LinkDel(bridge)
 }
 
@@ -89,11 +94,8 @@ func (c *Cluster) plug(i, pid int) error {
 	if err != nil {
 		return err
 	}
-	// Of a node that ended this moment: the kernel takes its links away a little later.
-	if stale, err := netlink.LinkByName(c.veth(i)); err == nil {
-		if err := netlink.LinkDel(stale); err != nil && linkExists(c.veth(i)) {
-			return err
-		}
+	if err := c.unplug(i); err != nil {
+		return err
 	}
 	pair := &netlink.Veth{
 		LinkAttrs:     netlink.LinkAttrs{Name: c.veth(i), MasterIndex: bridge.Attrs().Index},
@@ -106,6 +108,19 @@ func (c *Cluster) plug(i, pid int) error {
 		return fmt.Errorf("connect %s: %w", nodeName(i), err)
 	}
 	return netlink.LinkSetUp(pair)
+}
+
+// unplug takes away the link of a node that has ended. The kernel would do so only when the last connection inside has
+// given up, which takes minutes when the node was cut off.
+func (c *Cluster) unplug(i int) error {
+	link, err := netlink.LinkByName(c.veth(i))
+	if err != nil {
+		return nil
+	}
+	if err := netlink.LinkDel(link); err != nil && linkExists(c.veth(i)) {
+		return fmt.Errorf("disconnect %s: %w", nodeName(i), err)
+	}
+	return nil
 }
 
 // setConnected is the cable of a node: pulled out, it runs on alone.
