@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio},
@@ -124,7 +124,8 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() && interruption::received().is_none() {
-            eprintln!("---- the end of {}\n{}", self.log.display(), end_of(&self.log(), 40));
+            // A second panic, because nobody reads any more, would end the process before the others are ended.
+            let _ = writeln!(io::stderr(), "---- the end of {}\n{}", self.log.display(), end_of(&self.log(), 40));
         }
     }
 }

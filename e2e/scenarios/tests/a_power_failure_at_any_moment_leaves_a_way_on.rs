@@ -11,7 +11,7 @@
 //! `VOUCH_KILL_SEED` repeats the moments of an earlier run, `VOUCH_KILL_ROUNDS` makes more of them.
 
 use std::{
-    env, fs,
+    env,
     path::PathBuf,
     sync::{
         Arc,
@@ -289,6 +289,7 @@ impl Target {
 
 impl Unharmed {
     /// Moments all over the ceremony: each round has a part of its own, and a place in it that the seed decides.
+    #[allow(clippy::print_stderr, reason = "what is printed here repeats a run that failed")]
     fn moments(&self, victim: Victim) -> impl Iterator<Item = (usize, Moment)> + use<> {
         let rounds = number("VOUCH_KILL_ROUNDS").unwrap_or(ROUNDS as u64).max(2);
         let seed = number("VOUCH_KILL_SEED").unwrap_or_else(|| UNIX_EPOCH.elapsed().unwrap().as_secs());

@@ -37,6 +37,10 @@ fn nothing_secret_is_in_any_log() {
     let credentials = alice.vouch(&["credential", "aws", "--role", &access_role(DEVELOPMENT)]).succeeded().json();
     let status = alice.vouch(&["-v", "status", "--output", "json"]).succeeded();
 
+    // The person sees what they type; nothing else may show it.
+    let typed = format!("Invite code: {}", invite.code);
+    assert!(enrolled.text.contains(&typed), "{enrolled}");
+    let after_typing = enrolled.text.replacen(&typed, "", 1);
     let secrets = [
         ("the PIN", PIN.to_owned()),
         ("the invite code", invite.code),
@@ -48,7 +52,7 @@ fn nothing_secret_is_in_any_log() {
         ("a private key", "PRIVATE KEY".to_owned()),
     ];
     let mut places: Vec<(String, Vec<u8>)> =
-        [("enroll", enrolled.text), ("login", signed_in.text), ("status", status.stdout + &status.stderr)]
+        [("enroll", after_typing), ("login", signed_in.text), ("status", status.stdout + &status.stderr)]
             .map(|(place, text)| (place.to_owned(), text.into_bytes()))
             .into();
     let mut found = Vec::new();

@@ -88,6 +88,8 @@ impl Alice {
             if interruption::received().is_some() {
                 // It frees the key before it ends.
                 signal(child.id(), rustix::process::Signal::TERM);
+                // A program that reads from a terminal it does not own is stopped, and would stay so.
+                signal(child.id(), rustix::process::Signal::CONT);
                 break child.wait().unwrap();
             }
             thread::sleep(Duration::from_millis(20));

@@ -9,6 +9,7 @@ mod stage;
 mod trail;
 
 use std::{
+    io::{self, Write as _},
     panic,
     process::ExitCode,
     time::{Duration, Instant},
@@ -45,16 +46,21 @@ pub enum KeySource {
 pub fn run(arguments: &Arguments) -> ExitCode {
     interruption::listen();
     // Every step is a test of its own; what fails is a sentence already.
-    panic::set_hook(Box::new(|failure| eprintln!("\nThe demonstration stopped here.\n{}", sentence(failure))));
+    panic::set_hook(Box::new(|failure| say_last(&format!("The demonstration stopped here.\n{}", sentence(failure)))));
     let told = panic::catch_unwind(|| tell(arguments.key));
     match (told, interruption::received()) {
         (Ok(()), _) => ExitCode::SUCCESS,
         (Err(_), Some(code)) => {
-            eprintln!("\nInterrupted. Every program of the demonstration has ended, and its folder is gone.");
+            say_last("Interrupted. Every program of the demonstration has ended, and its folder is gone.");
             ExitCode::from(code)
         }
         (Err(_), None) => ExitCode::FAILURE,
     }
+}
+
+/// To a terminal that may be gone; nothing may fail of that, least of all while things are cleaned up.
+fn say_last(text: &str) {
+    let _ = writeln!(io::stderr(), "\n{text}");
 }
 
 fn sentence(failure: &panic::PanicHookInfo<'_>) -> String {
