@@ -65,6 +65,22 @@ fn a_url_whose_host_no_security_key_would_take_is_refused() {
 }
 
 #[test]
+fn a_name_that_people_read_has_no_control_characters() {
+    for name in ["Exam\\u001b[31mple", "Exam\\0ple", "\\u001bExample", "Exam\\u202eple"] {
+        let reasons = reasons(&ISSUER.replace("name: Example", &format!("name: \"{name}\"")));
+        assert_eq!(
+            reasons,
+            ["spec.organization.name: must not be empty, nor begin or end with a space, nor have control characters"],
+            "{name}"
+        );
+    }
+    for name in ["Example", "E", "Exämple & Søn, 東京"] {
+        let text = ISSUER.replace("name: Example", &format!("name: \"{name}\""));
+        assert_eq!(load_str(&text).unwrap().organization.name, name);
+    }
+}
+
+#[test]
 fn refuses_key_policies_under_which_a_verifier_could_fail() {
     let wrong = [
         (

@@ -33,7 +33,7 @@ async fn a_session_that_ends_while_a_request_is_on_its_way_gets_no_assertion() {
             match end {
                 "disabled" => issuer.change("alice", |user| user.disabled = true).await,
                 "logged out" => {
-                    issuer.change("alice", |user| user.end_sessions("2027-01-01T00:00:00Z".parse().unwrap())).await
+                    issuer.change("alice", |user| user.end_sessions("2027-01-01T00:00:00Z".parse().unwrap())).await;
                 }
                 _ => {
                     let mut config = issuer.issuer.config.load().as_ref().clone();
