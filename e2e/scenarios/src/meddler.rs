@@ -283,7 +283,9 @@ impl Answer {
 impl Upstream {
     fn new(world: &Prepared) -> Self {
         let issuer = world.issuer.listeners().public;
-        let builder = world.trusting(Client::builder()).no_proxy().http1_only().timeout(TIMEOUT);
+        // A connection for each request: one that was kept may be closed just as the next request sets out.
+        let client = Client::builder().no_proxy().http1_only().pool_max_idle_per_host(0).timeout(TIMEOUT);
+        let builder = world.trusting(client);
         Self { http: builder.resolve(ISSUER_HOST, issuer).build().unwrap(), issuer }
     }
 
