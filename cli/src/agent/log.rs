@@ -23,7 +23,13 @@ const LARGEST: u64 = 1024 * 1024;
 /// When the file cannot be opened.
 pub fn begin(folder: Option<&Path>) -> io::Result<()> {
     let filter = env::VOUCH_LOG.text().and_then(|text| text.parse().ok()).unwrap_or_else(|| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_target(false);
+    // A line that cannot be written, on a full disk, is dropped: complaining on a stderr nobody reads would be a fault, and
+    // the fault would wait for the log that is being written.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_target(false)
+        .log_internal_errors(false);
     // A second start in one process (tests) keeps the first log.
     let _first = match folder {
         Some(folder) => {

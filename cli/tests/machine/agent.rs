@@ -106,6 +106,24 @@ fn stop_ends_the_agent_and_removes_its_socket() {
 }
 
 #[test]
+fn a_full_disk_costs_the_agent_its_log_and_nothing_else() {
+    let home = Home::new();
+    fs::create_dir_all(home.path(".local/state/vouch")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", home.path(".local/state/vouch/agent.log")).unwrap();
+    assert_eq!(home.run(&["agent", "start"]).code, 0);
+    let pid = home.status().pid;
+    assert!(std::process::Command::new("kill").arg(pid.to_string()).status().unwrap().success());
+    wait_until(SOON, "the agent is gone", || {
+        !std::path::Path::new(&format!("/proc/{pid}/stat")).exists() || is_zombie(pid)
+    });
+}
+
+/// Whether a process has ended and nobody has asked how.
+fn is_zombie(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+#[test]
 fn nonsense_and_endless_lines_do_not_hurt_the_agent() {
     let home = Home::new();
     assert_eq!(home.run(&["agent", "start"]).code, 0);
