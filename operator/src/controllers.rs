@@ -1,0 +1,217 @@
+//! One controller for each kind, wired to the watches that wake it.
+
+use std::{future::Future, sync::Arc, time::Instant};
+
+use futures::{Stream, StreamExt as _, channel::mpsc};
+use kube::{
+    Api, Client, Resource,
+    api::ApiResource,
+    core::{DynamicObject, DynamicResourceScope, NamespaceResourceScope, PartialObjectMeta},
+    runtime::{
+        Controller, WatchStreamExt as _,
+        controller::{self, Action},
+        reflector::ObjectRef,
+        watcher,
+    },
+};
+use tokio::task::JoinHandle;
+use vouch_crds::{
+    issuer::VouchIssuer,
+    names::{self, label},
+};
+
+use crate::{
+    apply::Kind,
+    context::Context,
+    failure::{self, Category},
+    issuer,
+};
+
+/// Events of an object that come this close together wake its controller once.
+const DEBOUNCE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// What a set of controllers covers.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// One namespace, or all (`None`).
+    pub namespace: Option<String>,
+    /// How many objects of a kind are worked on at once.
+    pub concurrency: u16,
+}
+
+impl Watched {
+    /// The objects of a kind that are covered.
+    #[must_use]
+    pub fn api<K>(&self, client: &Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        }
+    }
+
+    fn owned<K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>>(
+        &self,
+        client: &Client,
+        kind: Kind,
+    ) -> Api<K> {
+        let resource = kind.resource();
+        match &self.namespace {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            None => Api::all_with(client.clone(), &resource),
+        }
+    }
+
+    fn config(&self) -> controller::Config {
+        controller::Config::default().concurrency(self.concurrency).debounce(DEBOUNCE)
+    }
+}
+
+/// Runs every controller until `stop` ends; then objects in work are finished.
+pub async fn run(context: Arc<Context>, watched: Watched, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+    let stop = futures::FutureExt::shared(stop);
+    issuers(&context, &watched, stop).await;
+}
+
+async fn issuers(context: &Arc<Context>, watched: &Watched, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+    let reader = &context.reader;
+    let mut controller =
+        Controller::new(watched.api::<VouchIssuer>(reader), watcher::Config::default()).with_config(watched.config());
+    for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_optional()) {
+        controller = controller.owns_with(watched.owned::<DynamicObject>(reader, kind), kind.resource(), ours());
+    }
+    let (wake, woken) = mpsc::channel(1);
+    let optional = tokio::spawn(follow_optional(Arc::clone(context), watched.clone(), wake));
+    let passes = controller.reconcile_all_on(woken).graceful_shutdown_on(stop).run(
+        |object, context| pass(object, context, issuer::reconcile, issuer::ReconcileError::category),
+        retry,
+        Arc::clone(context),
+    );
+    drain(passes, |namespace, name| context.metrics.forget(namespace, name)).await;
+    optional.abort();
+}
+
+/// Objects that carry the labels of the operator: a metadata-only watch of those costs little in the largest cluster.
+fn ours() -> watcher::Config {
+    let selector = format!("{}={},{}={}", label::MANAGED_BY, names::OPERATOR, label::NAME, label::APPLICATION);
+    watcher::Config::default().labels(&selector)
+}
+
+/// Watches optional kinds while the cluster serves them, and wakes every issuer when one of their objects, or what the
+/// cluster serves, changes.
+async fn follow_optional(context: Arc<Context>, watched: Watched, wake: mpsc::Sender<()>) {
+    let mut apis = context.apis.clone();
+    let mut watches: Vec<(Kind, JoinHandle<()>)> = Vec::new();
+    loop {
+        let served = apis.borrow_and_update().clone();
+        watches.retain(|(kind, watch)| {
+            let keep = served.serves(*kind) && !watch.is_finished();
+            if !keep {
+                watch.abort();
+            }
+            keep
+        });
+        for kind in Kind::OPTIONAL {
+            if served.serves(kind) && !watches.iter().any(|(watched, _)| *watched == kind) {
+                let objects = watched.owned(&context.reader, kind);
+                watches.push((kind, tokio::spawn(wake_on_touch(objects, wake.clone()))));
+            }
+        }
+        let _full = wake.clone().try_send(());
+        if apis.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn wake_on_touch(objects: Api<PartialObjectMeta<DynamicObject>>, mut wake: mpsc::Sender<()>) {
+    let mut touched = Box::pin(watcher(objects, ours()).default_backoff().touched_objects());
+    while let Some(event) = touched.next().await {
+        if event.is_ok() {
+            // A channel that is full holds a wake-up already.
+            let _full = wake.try_send(());
+        }
+    }
+}
+
+/// A failure of a pass, with its category.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Failed {
+    text: String,
+    category: Category,
+    object: (&'static str, String, String),
+}
+
+/// One pass, measured and logged. Every controller's passes go through here.
+///
+/// # Errors
+/// When the pass fails.
+pub async fn pass<K, F, E>(
+    object: Arc<K>,
+    context: Arc<Context>,
+    reconcile: impl FnOnce(Arc<K>, Arc<Context>) -> F,
+    category: fn(&E) -> Category,
+) -> Result<Action, Failed>
+where
+    K: Resource<DynamicType = ()> + KindName,
+    F: Future<Output = Result<Action, E>>,
+    E: std::error::Error + 'static,
+{
+    let metadata = object.meta();
+    let key = (K::KIND, metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
+    let started = Instant::now();
+    let outcome = reconcile(object, Arc::clone(&context)).await;
+    let word = outcome.as_ref().map_or_else(|error| category(error).as_str(), |_| "Done");
+    context.metrics.reconciled(K::KIND, word, started.elapsed());
+    match outcome {
+        Ok(action) => {
+            context.retries.succeeded(&key);
+            Ok(action)
+        }
+        Err(error) => Err(Failed { text: failure::chain(&error), category: category(&error), object: key }),
+    }
+}
+
+/// When to try again.
+fn retry<K>(_object: Arc<K>, failed: &Failed, context: Arc<Context>) -> Action {
+    let (kind, namespace, name) = &failed.object;
+    let wait = context.retries.failed(failed.object.clone(), failed.category, (context.jitter)());
+    match failed.category {
+        Category::Conflict => tracing::debug!(kind, namespace, name, "{failed}"),
+        category => tracing::warn!(kind, namespace, name, category = category.as_str(), ?wait, "{failed}"),
+    }
+    wait.map_or_else(Action::await_change, Action::requeue)
+}
+
+/// A kind's name, for metrics and logs.
+pub trait KindName {
+    /// `VouchIssuer`, for example.
+    const KIND: &'static str;
+}
+
+impl KindName for VouchIssuer {
+    const KIND: &'static str = "VouchIssuer";
+}
+
+/// Drives a controller. Failures of passes have been logged; what is left are those of watches, and objects that were
+/// gone when their turn came.
+async fn drain<K: Resource<DynamicType = ()>>(
+    passes: impl Stream<Item = Result<(ObjectRef<K>, Action), controller::Error<Failed, watcher::Error>>>,
+    gone: impl Fn(&str, &str),
+) {
+    let mut passes = Box::pin(passes);
+    while let Some(outcome) = passes.next().await {
+        match outcome {
+            Err(controller::Error::QueueError(error)) => {
+                tracing::warn!("a watch failed and begins anew: {}", failure::chain(&error));
+            }
+            Err(controller::Error::ObjectNotFound(object)) => {
+                gone(object.namespace.as_deref().unwrap_or_default(), &object.name);
+            }
+            _ => {}
+        }
+    }
+}

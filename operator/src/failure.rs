@@ -1,0 +1,227 @@
+//! What kind of failure something is, and when to try again.
+//!
+//! Four categories, the same in logs, events and metrics. A failure is sorted by its type and the API server's status,
+//! never by its text.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::lease::held::NoAnswer;
+
+/// What helps against a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Category {
+    /// A change of the object: trying again would fail again.
+    Invalid,
+    /// Reading again: somebody else was faster. Not an error.
+    Conflict,
+    /// Patience: the API server asked for it.
+    Throttled,
+    /// Time.
+    Transient,
+}
+
+impl Category {
+    /// The word for logs, metrics and events.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "Invalid",
+            Self::Conflict => "Conflict",
+            Self::Throttled => "Throttled",
+            Self::Transient => "Transient",
+        }
+    }
+
+    /// The category of an answer of the API server, or of the lack of one.
+    #[must_use]
+    pub fn of(error: &kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => match status.code {
+                409 => Self::Conflict,
+                429 => Self::Throttled,
+                400 | 413 | 415 | 422 => Self::Invalid,
+                _ => Self::Transient,
+            },
+            kube::Error::BuildRequest(_) => Self::Invalid,
+            _ => Self::Transient,
+        }
+    }
+}
+
+/// Whether somebody else has written the object meanwhile.
+#[must_use]
+pub fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+/// Whether the object, or its whole kind, does not exist.
+#[must_use]
+pub fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Whether the API server did not answer, as opposed to an answer that says no.
+#[must_use]
+pub fn is_unanswered(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Service(cause) => cause.is::<NoAnswer>() || !cause.is::<crate::lease::LeaseLost>(),
+        kube::Error::HyperError(_) => true,
+        _ => false,
+    }
+}
+
+/// A failure with its causes, as one sentence for people.
+#[must_use]
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = sentence(error);
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = sentence(error);
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// kube shows the whole status as debug text; what people need is the message.
+fn sentence(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) if !status.message.is_empty() => status.message.clone(),
+        Some(kube::Error::Api(status)) => format!("the API server answered {} {}", status.code, status.reason),
+        Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => "the API server cannot be reached".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The first wait after a transient failure.
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest wait after transient failures.
+const LONGEST: Duration = Duration::from_secs(300);
+/// The wait after the API server asked for patience without saying how long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The wait before reading again after a conflict.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// How long to wait before the next try; `None`: until the object changes. `failures` counts the transient failures in a
+/// row before this one; `jitter` is from 0 to 1 and keeps many objects from trying at the same moment.
+#[must_use]
+pub fn delay(category: Category, failures: u32, jitter: f64) -> Option<Duration> {
+    let spread = |shortest: Duration| shortest.mul_f64(1.0 + jitter.clamp(0.0, 1.0));
+    match category {
+        Category::Invalid => None,
+        Category::Conflict => Some(spread(BREATH)),
+        Category::Throttled => Some(spread(PATIENCE)),
+        Category::Transient => {
+            let doubled = FIRST.saturating_mul(2_u32.saturating_pow(failures.min(16)));
+            Some(spread(doubled.min(LONGEST / 2)).min(LONGEST))
+        }
+    }
+}
+
+/// How often in a row something has failed, for each object. Conflicts do not count.
+#[derive(Debug)]
+pub struct Retries<K>(Mutex<HashMap<K, u32>>);
+
+impl<K> Default for Retries<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Retries<K> {
+    /// Notes a failure and says how long to wait.
+    pub fn failed(&self, object: K, category: Category, jitter: f64) -> Option<Duration> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match category {
+            Category::Transient => {
+                let count = counts.entry(object).or_default();
+                let wait = delay(category, *count, jitter);
+                *count = count.saturating_add(1);
+                wait
+            }
+            other => delay(other, 0, jitter),
+        }
+    }
+
+    /// Forgets the failures of an object.
+    pub fn succeeded(&self, object: &K) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use kube::core::Status;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answer(code: u16) -> kube::Error {
+        kube::Error::Api(Box::new(Status { code, message: "the answer".into(), ..Status::default() }))
+    }
+
+    #[test]
+    fn the_category_follows_the_status_of_the_answer() {
+        for (code, category) in [
+            (409, Category::Conflict),
+            (429, Category::Throttled),
+            (422, Category::Invalid),
+            (403, Category::Transient),
+            (500, Category::Transient),
+            (503, Category::Transient),
+        ] {
+            assert_eq!(Category::of(&answer(code)), category, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_in_the_words_of_the_api_server() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("Deployment vouch cannot be written")]
+        struct Outer(#[source] kube::Error);
+        assert_eq!(chain(&Outer(answer(403))), "Deployment vouch cannot be written: the answer");
+    }
+
+    #[test]
+    fn an_invalid_object_waits_for_a_change() {
+        assert_eq!(delay(Category::Invalid, 0, 0.5), None);
+    }
+
+    #[test]
+    fn a_conflict_is_tried_again_at_once_and_not_counted() {
+        let retries = Retries::default();
+        for _ in 0..10 {
+            assert!(retries.failed("a", Category::Conflict, 1.0).unwrap() <= Duration::from_millis(100));
+        }
+        assert_eq!(retries.failed("a", Category::Transient, 0.0).unwrap(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn failures_in_a_row_wait_longer_until_one_success() {
+        let retries = Retries::default();
+        let waits: Vec<u64> =
+            (0..12).map(|_| retries.failed("a", Category::Transient, 1.0).unwrap().as_secs()).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]);
+        retries.succeeded(&"a");
+        assert_eq!(retries.failed("a", Category::Transient, 1.0).unwrap(), Duration::from_secs(2));
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_is_longer_than_five_minutes(failures: u32, jitter in -1.0_f64..2.0) {
+            for category in [Category::Conflict, Category::Throttled, Category::Transient] {
+                prop_assert!(delay(category, failures, jitter).unwrap() <= Duration::from_secs(300));
+            }
+        }
+    }
+}

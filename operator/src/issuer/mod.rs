@@ -1,0 +1,185 @@
+//! The controller of `VouchIssuer`: `gather → validate → build → apply → status`.
+//!
+//! Every decision is in a function of values; this file only puts them in their order. It never deletes a Secret, and
+//! never touches an object that is not of the `VouchIssuer` in question.
+
+pub mod build;
+pub mod gather;
+pub mod status;
+#[cfg(test)]
+mod tests;
+pub mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{core::DynamicObject, runtime::controller};
+use vouch_crds::{
+    issuer::{VouchIssuer, VouchIssuerStatus},
+    names::condition,
+};
+
+use self::{build::BuildError, gather::GatherError, status::Known, validate::ValidIssuer};
+use crate::{
+    apply::{self, Applied, ApplyError, Foreign, Kind},
+    context::Context,
+    failure::{self, Category},
+    reason::Reason,
+    status::{Finding, StatusError, Truth, turned},
+};
+
+/// How long an issuer that is as declared is left alone, at least.
+const RESYNC: Duration = Duration::from_secs(600);
+/// How soon it is looked again whether what stood in the way is gone.
+const OBSTRUCTED: Duration = Duration::from_secs(60);
+
+/// A pass that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The cluster could not be read.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+    /// An object could not be made.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A write failed; what could be written has been, and the status tells of it.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The status could not be written.
+    #[error(transparent)]
+    Status(#[from] StatusError),
+}
+
+impl ReconcileError {
+    /// What helps.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        match self {
+            Self::Gather(error) => Category::of(&error.source),
+            Self::Apply(ApplyError::Api { source, .. }) | Self::Status(StatusError::Api { source, .. }) => {
+                Category::of(source)
+            }
+            Self::Build(_) | Self::Status(StatusError::Form { .. }) => Category::Invalid,
+            Self::Apply(ApplyError::Foreign(_)) => Category::Transient,
+        }
+    }
+}
+
+/// One pass over one issuer.
+///
+/// # Errors
+/// When the cluster cannot be read or written. The next pass begins anew.
+pub async fn reconcile(issuer: Arc<VouchIssuer>, context: Arc<Context>) -> Result<controller::Action, ReconcileError> {
+    let namespace = issuer.metadata.namespace.as_deref().unwrap_or_default();
+    let now = (context.now)();
+    if issuer.metadata.deletion_timestamp.is_some() {
+        // Its objects go with it; its Secrets stay.
+        context.metrics.forget(namespace, issuer.metadata.name.as_deref().unwrap_or_default());
+        return Ok(controller::Action::await_change());
+    }
+    if issuer.spec.paused {
+        report(&context, &issuer, &status::paused(issuer.status.as_ref()), None, now).await?;
+        return Ok(controller::Action::await_change());
+    }
+    let siblings = gather::siblings(&context.reader, namespace).await?;
+    let valid = match validate::validate(&issuer, &siblings, &context.image) {
+        Ok(valid) => valid,
+        Err(refusal) => {
+            report(&context, &issuer, &status::refused(&refusal), None, now).await?;
+            return Ok(controller::Action::requeue(OBSTRUCTED));
+        }
+    };
+    let (known, failed) = act(&context, &valid).await?;
+    report(&context, &issuer, &status::findings(&known), Some(&known), now).await?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(controller::Action::requeue(next_pass(&known, now, (context.jitter)()))),
+    }
+}
+
+/// Brings the objects of an issuer to what they should be.
+async fn act(context: &Context, valid: &ValidIssuer) -> Result<(Known, Option<ApplyError>), ReconcileError> {
+    let apis = context.apis.borrow().clone();
+    let live = gather::live(&context.reader, valid.owner(), &apis).await?;
+    let existing = live.get(&(Kind::Deployment, valid.name().to_owned())).cloned();
+    let plan = apply::plan(valid.owner(), build::build(valid, &apis)?, &live);
+    let foreign = plan.foreign.clone();
+    let Applied { done, deployment, failed } = apply::execute(&context.held, valid.owner(), plan).await;
+    if !done.is_empty() {
+        let about = context.reference(valid.owner());
+        let (reason, tone) = (Reason::Applied, Reason::Applied.tone());
+        context.events.tell_as(&about, reason.as_str(), tone, "Apply", &done.join(", ")).await;
+    }
+    let is_ours = !foreign.iter().any(|foreign| foreign.kind() == Kind::Deployment);
+    let deployment = deployment.or(existing).filter(|_| is_ours).and_then(typed);
+    let faults = faults(valid, &apis, &foreign, &failed);
+    Ok((Known { faults, deployment, keys: None }, failed.into_iter().next()))
+}
+
+/// What people must read first: what they can do something about.
+fn faults(
+    valid: &ValidIssuer,
+    apis: &apply::OptionalApis,
+    foreign: &[Foreign],
+    failed: &[ApplyError],
+) -> Vec<(Reason, String)> {
+    let exposure = &valid.spec().exposure;
+    let wants_certificate = exposure.tls.as_ref().is_some_and(|tls| tls.cert_manager.is_some());
+    let wanted = [
+        (wants_certificate, Kind::Certificate, "spec.exposure.tls.certManager needs cert-manager"),
+        (exposure.gateway.is_some(), Kind::HttpRoute, "spec.exposure.gateway needs the Gateway API"),
+    ];
+    let missing = wanted
+        .into_iter()
+        .filter(|(wanted, kind, _)| *wanted && !apis.serves(*kind))
+        .map(|(_, kind, message)| (Reason::ApiMissing, format!("{message}: the cluster serves no {}.", kind)));
+    let foreign = foreign.iter().map(|foreign| (Reason::ForeignObject, foreign.to_string()));
+    let failed = failed.iter().map(|error| match error {
+        ApplyError::Foreign(foreign) => (Reason::ForeignObject, foreign.to_string()),
+        ApplyError::Api { .. } => (Reason::NotApplied, failure::chain(error)),
+    });
+    foreign.chain(failed).chain(missing).collect()
+}
+
+/// Writes the status, and tells of what has turned.
+async fn report(
+    context: &Context,
+    issuer: &VouchIssuer,
+    findings: &[Finding],
+    known: Option<&Known>,
+    now: Timestamp,
+) -> Result<(), ReconcileError> {
+    let previous = issuer.status.as_ref();
+    let next: VouchIssuerStatus = status::status(issuer, findings, known, now);
+    crate::status::write(&context.held, issuer, previous, &next).await?;
+    let before = previous.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    for finding in
+        findings.iter().filter(|finding| finding.kind == condition::READY || finding.kind == condition::PAUSED)
+    {
+        let initially_off = finding.truth == Truth::False && finding.kind == condition::PAUSED && before.is_empty();
+        if turned(before, finding) && !initially_off {
+            context.events.tell(issuer, finding.reason, "Reconcile", &finding.message).await;
+        }
+        if finding.kind == condition::READY {
+            let (namespace, name) = (issuer.metadata.namespace.as_deref(), issuer.metadata.name.as_deref());
+            let ready = finding.truth == Truth::True;
+            context.metrics.set_ready(namespace.unwrap_or_default(), name.unwrap_or_default(), ready);
+        }
+    }
+    Ok(())
+}
+
+/// When to look again although nothing has changed: at the next transition of a key, or soon when something stands in the
+/// way.
+fn next_pass(known: &Known, now: Timestamp, jitter: f64) -> Duration {
+    let usual = if known.faults.is_empty() { RESYNC } else { OBSTRUCTED };
+    let usual = usual.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0);
+    let transition = known.keys.as_ref().and_then(|keys| keys.next_transition);
+    let until = transition.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+    until.map_or(usual, |until| until.min(usual))
+}
+
+fn typed(object: DynamicObject) -> Option<Deployment> {
+    object.try_parse().ok()
+}

@@ -1,0 +1,243 @@
+//! What is reported of an issuer, from what is known after a pass.
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
+use vouch_crds::{
+    issuer::{KeyStatus, VouchIssuer, VouchIssuerStatus},
+    names::condition,
+};
+
+use super::validate::Refusal;
+use crate::{
+    reason::Reason,
+    status::{Finding, Truth, find, merge},
+};
+
+/// What became of the signing keys in a pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeysReport {
+    /// `KeysReady`.
+    pub finding: Finding,
+    /// The id of the key that signs ES256 tokens.
+    pub active_key: Option<String>,
+    /// When the next key begins to sign.
+    pub next_rotation: Option<Time>,
+    /// When keys were first made, or made again by order.
+    pub initialized_at: Option<Time>,
+    /// Every published or revoked key, the oldest first.
+    pub keys: Vec<KeyStatus>,
+    /// When the planner has something to do next.
+    pub next_transition: Option<Timestamp>,
+}
+
+/// What is known of an issuer after a pass that acted.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Why a part could not be done: the first is what people read.
+    pub faults: Vec<(Reason, String)>,
+    /// The pods, when there is a Deployment.
+    pub deployment: Option<Deployment>,
+    /// What became of the signing keys.
+    pub keys: Option<KeysReport>,
+}
+
+/// The conditions of a pass that acted, `Ready` first: it copies the first that is not as it should be.
+#[must_use]
+pub fn findings(known: &Known) -> Vec<Finding> {
+    let pods = Pods::of(known.deployment.as_ref());
+    let (available, progressing) = (pods.available(), pods.progressing());
+    let keys = known.keys.as_ref().map(|keys| keys.finding.clone());
+    let fault = known.faults.first().map(|(reason, message)| (*reason, message.clone()));
+    let failing = [keys.as_ref(), Some(&available)].into_iter().flatten().find(|finding| finding.truth != Truth::True);
+    let ready = match (fault, failing) {
+        (Some((reason, message)), _) => Finding::new(condition::READY, false, reason, message),
+        (None, Some(failing)) => Finding { kind: condition::READY, ..failing.clone() },
+        (None, None) if progressing.truth == Truth::True => Finding { kind: condition::READY, ..progressing.clone() },
+        (None, None) => Finding::new(condition::READY, true, Reason::AsDeclared, "Everything is as declared."),
+    };
+    let running = Finding::new(condition::PAUSED, false, Reason::Running, "");
+    [Some(ready), keys, Some(available), Some(progressing), Some(running)].into_iter().flatten().collect()
+}
+
+/// The conditions of an issuer for which nothing is done.
+#[must_use]
+pub fn refused(refusal: &Refusal) -> Vec<Finding> {
+    vec![Finding::new(condition::READY, false, refusal.reason, refusal.message.clone())]
+}
+
+/// The conditions of an issuer that is left as it is.
+#[must_use]
+pub fn paused(previous: Option<&VouchIssuerStatus>) -> Vec<Finding> {
+    let said = "spec.paused is true: nothing is changed, and signing keys do not rotate.";
+    let mut findings = vec![Finding::new(condition::PAUSED, true, Reason::Paused, said)];
+    if previous.is_none_or(|status| find(&status.conditions, condition::READY).is_none()) {
+        findings.push(Finding::new(condition::READY, Truth::Unknown, Reason::Paused, said));
+    }
+    findings
+}
+
+/// The whole status. What is not known stays as it was.
+#[must_use]
+pub fn status(issuer: &VouchIssuer, findings: &[Finding], known: Option<&Known>, now: Timestamp) -> VouchIssuerStatus {
+    let mut status = issuer.status.clone().unwrap_or_default();
+    status.conditions = merge(&status.conditions, findings, issuer.metadata.generation, now);
+    status.observed_generation = issuer.metadata.generation;
+    let Some(known) = known else { return status };
+    if let Some(deployment) = &known.deployment {
+        let pods = Pods::of(Some(deployment));
+        status.replicas = Some(format!("{}/{}", pods.available, pods.wanted));
+    }
+    if let Some(keys) = &known.keys {
+        status.active_key.clone_from(&keys.active_key);
+        status.next_rotation.clone_from(&keys.next_rotation);
+        status.keys_initialized_at.clone_from(&keys.initialized_at);
+        status.keys.clone_from(&keys.keys);
+    }
+    status
+}
+
+/// What a Deployment tells of its pods.
+#[derive(Default)]
+struct Pods {
+    available: i32,
+    wanted: i32,
+    exists: bool,
+    /// As many as may be missing during a rollout, at most, are missing.
+    enough: bool,
+    /// Every pod is of the newest version and serves.
+    settled: bool,
+    /// The newest version has not been running completely yet.
+    new: bool,
+    /// The newest version does not come up.
+    stuck: bool,
+}
+
+impl Pods {
+    fn of(deployment: Option<&Deployment>) -> Self {
+        let Some(deployment) = deployment else { return Self::default() };
+        let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        let status = deployment.status.clone().unwrap_or_default();
+        let available = status.available_replicas.unwrap_or_default();
+        let updated = status.updated_replicas.unwrap_or_default();
+        let all = status.replicas.unwrap_or_default();
+        let seen = status.observed_generation >= deployment.metadata.generation;
+        let progress = condition_of(&status, "Progressing");
+        Self {
+            available,
+            wanted,
+            exists: true,
+            // Without a pod nobody is served, whatever is wanted.
+            enough: condition_of(&status, "Available").is_some_and(|found| found.status == "True") && available > 0,
+            settled: seen && updated == wanted && all == wanted && available >= wanted,
+            new: !seen || progress.is_none_or(|found| found.reason.as_deref() != Some("NewReplicaSetAvailable")),
+            stuck: progress.is_some_and(|found| found.status == "False"),
+        }
+    }
+
+    fn message(&self) -> String {
+        if self.exists {
+            format!("{} of {} pods serve.", self.available, self.wanted)
+        } else {
+            "There is no Deployment yet.".to_owned()
+        }
+    }
+
+    fn available(&self) -> Finding {
+        let reason = match (self.enough, self.new && !self.stuck) {
+            (true, _) => Reason::AsDeclared,
+            (false, true) => Reason::RollingOut,
+            (false, false) => Reason::TooFewPods,
+        };
+        Finding::new(condition::AVAILABLE, self.enough, reason, self.message())
+    }
+
+    fn progressing(&self) -> Finding {
+        if self.settled {
+            Finding::new(condition::PROGRESSING, false, Reason::AsDeclared, self.message())
+        } else if self.stuck {
+            let message = format!("{} The newest ones do not become ready.", self.message());
+            Finding::new(condition::PROGRESSING, false, Reason::RolloutStuck, message)
+        } else {
+            Finding::new(condition::PROGRESSING, true, Reason::RollingOut, self.message())
+        }
+    }
+}
+
+fn condition_of<'a>(status: &'a DeploymentStatus, kind: &str) -> Option<&'a DeploymentCondition> {
+    status.conditions.iter().flatten().find(|condition| condition.type_ == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Conditions of an issuer with that status of its Deployment, as `type status reason`.
+    fn told(generation: i64, status: Value) -> Vec<String> {
+        let deployment = json!({
+            "metadata": {"generation": generation}, "spec": {"replicas": 3, "selector": {}, "template": {}}, "status": status,
+        });
+        let known = Known { deployment: serde_json::from_value(deployment).unwrap(), ..Known::default() };
+        let conditions = findings(&known).into_iter().filter(|finding| finding.kind != condition::PAUSED);
+        conditions.map(|found| format!("{} {} {}", found.kind, found.truth.as_str(), found.reason)).collect()
+    }
+
+    fn pods(updated: i32, all: i32, available: i32, progress: &str, reason: &str) -> Value {
+        let enough = if available >= 3 { "True" } else { "False" };
+        json!({
+            "observedGeneration": 2, "updatedReplicas": updated, "replicas": all, "availableReplicas": available,
+            "conditions": [
+                {"type": "Available", "status": enough},
+                {"type": "Progressing", "status": progress, "reason": reason},
+            ],
+        })
+    }
+
+    #[test]
+    fn a_first_rollout_is_no_fault_until_it_is_stuck() {
+        let begun = told(2, pods(1, 1, 0, "True", "ReplicaSetUpdated"));
+        assert_eq!(begun, ["Ready False RollingOut", "Available False RollingOut", "Progressing True RollingOut"]);
+        let stuck = told(2, pods(3, 3, 0, "False", "ProgressDeadlineExceeded"));
+        assert_eq!(stuck, ["Ready False TooFewPods", "Available False TooFewPods", "Progressing False RolloutStuck"]);
+    }
+
+    #[test]
+    fn a_rollout_while_pods_serve_leaves_the_issuer_ready() {
+        let rolling = told(2, pods(1, 4, 3, "True", "ReplicaSetUpdated"));
+        assert_eq!(rolling, ["Ready True RollingOut", "Available True AsDeclared", "Progressing True RollingOut"]);
+    }
+
+    #[test]
+    fn a_declaration_that_no_controller_has_seen_is_being_rolled_out() {
+        let unseen = told(3, pods(3, 3, 3, "True", "NewReplicaSetAvailable"));
+        assert_eq!(unseen, ["Ready True RollingOut", "Available True AsDeclared", "Progressing True RollingOut"]);
+    }
+
+    #[test]
+    fn pods_that_fall_over_after_a_rollout_are_a_fault() {
+        let fallen = told(2, pods(3, 3, 0, "True", "NewReplicaSetAvailable"));
+        assert_eq!(fallen[..2], ["Ready False TooFewPods", "Available False TooFewPods"]);
+    }
+
+    #[test]
+    fn ready_copies_the_first_condition_that_is_not_as_it_should_be() {
+        let finding = Finding::new(condition::KEYS_READY, false, Reason::Invalid, "keys");
+        let keys = KeysReport {
+            finding,
+            active_key: None,
+            next_rotation: None,
+            initialized_at: None,
+            keys: Vec::new(),
+            next_transition: None,
+        };
+        let known = Known { keys: Some(keys), ..Known::default() };
+        assert_eq!(findings(&known)[0].message, "keys");
+        let known = Known { faults: vec![(Reason::ForeignObject, "foreign".to_owned())], ..known };
+        assert_eq!(findings(&known)[0].message, "foreign");
+    }
+}

@@ -1,0 +1,190 @@
+//! Carries out what the elector decides: requests with a limit, sleeps, and the proof for the rest of the program.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kube::Client;
+use tokio::sync::watch;
+
+use super::{
+    Tick, Ticker, Timing,
+    elector::{Elector, Loss, Refusal, Step},
+    held::{Hold, LeaseHeld},
+    store::{LeaseError, LeaseStore},
+};
+
+/// What an election shows to people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether this replica leads.
+    pub leading: bool,
+    /// Who does, as far as is known.
+    pub holder: Option<String>,
+    /// Why the lease cannot be read or written; `None` while it can, and before the first try.
+    pub fault: Option<String>,
+    /// Whether the lease has been read once.
+    pub known: bool,
+}
+
+/// A candidate that does not lead yet.
+pub struct Campaign<S> {
+    elector: Elector,
+    timing: Timing,
+    store: S,
+    ticker: Arc<dyn Ticker>,
+    standing: watch::Sender<Standing>,
+}
+
+/// Keeps a lease that is held.
+pub struct Keeper<S> {
+    campaign: Campaign<S>,
+    hold: Arc<Hold>,
+}
+
+impl<S: LeaseStore> Campaign<S> {
+    /// A candidate. `identity` belongs to this process alone.
+    #[must_use]
+    pub fn new(identity: String, timing: Timing, store: S, ticker: Arc<dyn Ticker>) -> Self {
+        let standing = watch::Sender::new(Standing::default());
+        Self { elector: Elector::new(identity, timing), timing, store, ticker, standing }
+    }
+
+    /// How it stands, for readiness and metrics.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Returns when this candidate leads. `base` is the client through which the proof writes.
+    pub async fn win(mut self, base: Client) -> (LeaseHeld, Keeper<S>) {
+        let until = loop {
+            if let Some(until) = self.elector.leads_until() {
+                break until;
+            }
+            let step = self.elector.next(self.ticker.now(), Timestamp::now());
+            self.carry_out(step).await;
+            self.show();
+        };
+        let hold = Arc::new(Hold::new(Arc::clone(&self.ticker)));
+        hold.extend(until);
+        let held = LeaseHeld::new(Arc::clone(&hold), base, self.timing.request_timeout());
+        (held, Keeper { campaign: self, hold })
+    }
+
+    async fn carry_out(&mut self, step: Step) {
+        let limit = self.timing.request_timeout();
+        match step {
+            Step::Rest { until } => tokio::time::sleep(until.saturating_sub(self.ticker.now())).await,
+            Step::Read => {
+                let answer = limited(limit, self.store.read()).await;
+                let now = self.ticker.now();
+                match answer {
+                    Ok(found) => {
+                        self.elector.read(found, now);
+                        self.note(None);
+                    }
+                    Err(error) => {
+                        self.elector.read_failed(now);
+                        self.note(Some(&error));
+                    }
+                }
+            }
+            Step::Write(claim) => {
+                let started = self.ticker.now();
+                let answer = limited(limit, self.store.write(claim)).await;
+                self.note(answer.as_ref().err().filter(|error| !matches!(error, LeaseError::Conflict)));
+                let answer = answer.map_err(|error| match error {
+                    LeaseError::Conflict => Refusal::Conflict,
+                    LeaseError::Unavailable(_) => Refusal::Unknown,
+                });
+                self.elector.wrote(answer, started, self.ticker.now());
+            }
+            Step::End(_) => {}
+        }
+    }
+
+    fn note(&self, error: Option<&LeaseError>) {
+        let fault = error.map(|error| crate::failure::chain(error));
+        if let Some(fault) = &fault {
+            tracing::warn!("{fault}");
+        }
+        self.standing.send_modify(|standing| {
+            standing.known |= fault.is_none();
+            standing.fault = fault;
+        });
+    }
+
+    fn show(&self) {
+        let (leading, holder) = (self.elector.leads_until().is_some(), self.elector.holder().map(ToOwned::to_owned));
+        self.standing.send_if_modified(|standing| {
+            let changed = standing.leading != leading || standing.holder != holder;
+            if changed {
+                tracing::info!(leading, holder = holder.as_deref().unwrap_or("nobody"), "lease");
+                (standing.leading, standing.holder) = (leading, holder);
+            }
+            changed
+        });
+    }
+}
+
+impl<S: LeaseStore> Keeper<S> {
+    /// Keeps the lease until `done` ends, then gives it back.
+    ///
+    /// Whoever ends `done` has stopped writing: the next leader may begin at once.
+    ///
+    /// # Errors
+    /// When the lease is lost before. The proof is void by then, and the process must end.
+    pub async fn keep(mut self, done: impl Future<Output = ()>) -> Result<(), Loss> {
+        let outcome = tokio::select! {
+            loss = self.renew() => Err(loss),
+            () = done => Ok(()),
+        };
+        self.hold.end();
+        if outcome.is_ok() {
+            self.release().await;
+        }
+        outcome
+    }
+
+    async fn renew(&mut self) -> Loss {
+        loop {
+            let now = self.campaign.ticker.now();
+            match self.campaign.elector.next(now, Timestamp::now()) {
+                Step::End(loss) => {
+                    self.hold.end();
+                    self.campaign.show();
+                    return loss;
+                }
+                step => {
+                    // A request must not keep this loop from seeing that the deadline is over.
+                    let left =
+                        self.campaign.elector.leads_until().map_or(Tick::ZERO, |until| until.saturating_sub(now));
+                    if tokio::time::timeout(left, self.campaign.carry_out(step)).await.is_err() {
+                        continue;
+                    }
+                    if let Some(until) = self.campaign.elector.leads_until() {
+                        self.hold.extend(until);
+                    }
+                    self.campaign.show();
+                }
+            }
+        }
+    }
+
+    async fn release(self) {
+        let Some(claim) = self.campaign.elector.release(Timestamp::now()) else { return };
+        match limited(self.campaign.timing.request_timeout(), self.campaign.store.write(claim)).await {
+            Ok(_) => tracing::info!("released the lease"),
+            Err(error) => {
+                tracing::warn!("{}; the next leader waits until it has run out", crate::failure::chain(&error));
+            }
+        }
+    }
+}
+
+async fn limited<T>(limit: Duration, answer: impl Future<Output = Result<T, LeaseError>>) -> Result<T, LeaseError> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(LeaseError::Unavailable(Box::new(super::held::NoAnswer(limit)))),
+    }
+}

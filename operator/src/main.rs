@@ -1,0 +1,5 @@
+//! The program `vouch-operator`.
+
+fn main() -> std::process::ExitCode {
+    vouch_operator::command::main()
+}
