@@ -86,7 +86,7 @@ async fn issuers(context: &Arc<Context>, watched: &Watched, stop: impl Future<Ou
     let optional = tokio::spawn(follow_optional(Arc::clone(context), watched.clone(), wake));
     let passes = controller.reconcile_all_on(woken).graceful_shutdown_on(stop).run(
         |object, context| pass(object, context, issuer::reconcile, issuer::ReconcileError::category),
-        retry,
+        |_, failed, context| retry(failed, &context),
         Arc::clone(context),
     );
     drain(passes, |namespace, name| context.metrics.forget(namespace, name)).await;
@@ -176,7 +176,7 @@ where
 }
 
 /// When to try again.
-fn retry<K>(_object: Arc<K>, failed: &Failed, context: Arc<Context>) -> Action {
+fn retry(failed: &Failed, context: &Context) -> Action {
     let (kind, namespace, name) = &failed.object;
     let wait = context.retries.failed(failed.object.clone(), failed.category, (context.jitter)());
     match failed.category {

@@ -80,16 +80,22 @@ pub fn is_unanswered(error: &kube::Error) -> bool {
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = sentence(error);
-    let mut cause = error.source();
+    let mut cause = cause_of(error);
     while let Some(error) = cause {
         let next = sentence(error);
         if !text.ends_with(&next) {
             text.push_str(": ");
             text.push_str(&next);
         }
-        cause = error.source();
+        cause = cause_of(error);
     }
     text
+}
+
+/// The status below an answer says the same once more.
+fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let is_answer = matches!(error.downcast_ref::<kube::Error>(), Some(kube::Error::Api(_)));
+    error.source().filter(|_| !is_answer)
 }
 
 /// kube shows the whole status as debug text; what people need is the message.

@@ -115,7 +115,7 @@ pub fn difference<S: Serialize>(previous: Option<&S>, next: &S) -> Result<Option
     let mut changes = Map::new();
     for (name, value) in &after {
         let same = before.get(name).is_some_and(|old| without_transitions(old) == without_transitions(value));
-        if !same && !(value.is_null() && !before.contains_key(name)) {
+        if !same && (!value.is_null() || before.contains_key(name)) {
             changes.insert(name.clone(), value.clone());
         }
     }

@@ -236,18 +236,25 @@ impl Server {
 }
 
 fn failure(code: u16, message: &str) -> (StatusCode, Value) {
-    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message,
-        "reason": StatusCode::from_u16(code).unwrap().canonical_reason()});
+    let reason = StatusCode::from_u16(code).unwrap().canonical_reason().unwrap().replace(' ', "");
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message, "reason": reason,
+    });
     (StatusCode::from_u16(code).unwrap(), status)
 }
 
 /// The fields of an applied object, as `FieldsV1`; every list counts as one whole.
-fn fields(value: &Value) -> Value {
-    let Value::Object(members) = value else { return json!({}) };
-    let named = members
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "apiVersion" | "kind" | "name" | "namespace" | "uid"));
-    Value::Object(named.map(|(name, value)| (format!("f:{name}"), fields(value))).collect())
+fn fields(object: &Value) -> Value {
+    let mut object = object.clone();
+    let metadata = object.get_mut("metadata").and_then(Value::as_object_mut).unwrap();
+    metadata.retain(|name, _| !matches!(name.as_str(), "name" | "namespace" | "uid"));
+    object.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
+    members(&object)
+}
+
+fn members(value: &Value) -> Value {
+    let Value::Object(named) = value else { return json!({}) };
+    Value::Object(named.iter().map(|(name, value)| (format!("f:{name}"), members(value))).collect())
 }
 
 /// RFC 7396.

@@ -74,7 +74,6 @@ fn a_field_that_somebody_else_has_changed_is_noticed_wherever_it_is() {
         ("/f:spec", "f:type"),
         ("/f:spec", "f:selector"),
         ("/f:spec", "f:ports"),
-        ("/f:spec/f:ports", "k:{\"port\":443,\"protocol\":\"TCP\"}"),
         (port, "f:targetPort"),
         ("/f:metadata", "f:ownerReferences"),
         ("/f:metadata/f:labels", "f:app.kubernetes.io/part-of"),

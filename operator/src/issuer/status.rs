@@ -172,7 +172,13 @@ fn condition_of<'a>(status: &'a DeploymentStatus, kind: &str) -> Option<&'a Depl
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::needless_pass_by_value
+    )]
     use serde_json::{Value, json};
 
     use super::*;

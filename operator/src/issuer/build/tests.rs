@@ -1,5 +1,11 @@
 //! What is built, as people and the API server will see it: JSON.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value
+)]
 
 use serde_json::{Value, json};
 use vouch_crds::issuer::VouchIssuer;
