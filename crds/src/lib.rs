@@ -15,6 +15,7 @@ pub mod client;
 pub mod duration;
 pub mod federation;
 pub mod issuer;
+pub mod moment;
 pub mod names;
 pub mod reference;
 mod schema;

@@ -1,11 +1,11 @@
 //! `VouchUser`: a person.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema;
+use crate::{moment::Moment, schema};
 
 /// What a `VouchUser` declares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -59,7 +59,7 @@ pub struct VouchUserStatus {
     pub id: Option<String>,
     /// Sessions begun before this moment are over.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sessions_valid_from: Option<Time>,
+    pub sessions_valid_from: Option<Moment>,
     /// How many security keys are enrolled.
     pub key_count: u32,
     /// Enrolled security keys, in the order of enrollment.
@@ -87,10 +87,10 @@ pub struct EnrolledKey {
     /// Whether its attestation was verified.
     pub attested: bool,
     /// When it was enrolled.
-    pub created_at: Time,
+    pub created_at: Moment,
     /// The last assertion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_used_at: Option<Time>,
+    pub last_used_at: Option<Moment>,
     /// The signature counter after the last assertion.
     pub counter: u32,
     /// The public key and its properties, as JSON text that only the issuer reads.
@@ -104,10 +104,10 @@ pub struct Invite {
     /// A keyed hash of the code; the code is kept nowhere.
     pub hash: String,
     /// Not redeemable from this moment on.
-    pub expires_at: Time,
+    pub expires_at: Moment,
     /// When it was redeemed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub used_at: Option<Time>,
+    pub used_at: Option<Moment>,
 }
 
 /// A challenge whose assertion has been accepted.
@@ -117,5 +117,5 @@ pub struct UsedChallenge {
     /// The beginning of its SHA-256, as base64url text.
     pub digest: String,
     /// Forgotten after this moment.
-    pub expires_at: Time,
+    pub expires_at: Moment,
 }
