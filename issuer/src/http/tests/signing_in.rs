@@ -77,7 +77,7 @@ async fn an_assertion_works_once() {
         let before = issuer.stored("alice").await;
         let again = client.redeem(&challenge.state, &assertion).await;
         assert_eq!((again.status, again.error()), (StatusCode::BAD_REQUEST, "invalid_grant"));
-        assert!(again.body["error_description"].as_str().unwrap().contains("used before"), "{again:?}");
+        assert!(again.body["error_description"].as_str().unwrap().contains("answered before"), "{again:?}");
         assert_eq!(issuer.stored("alice").await.version, before.version, "a refusal wrote something");
         let event = issuer.last_event();
         assert_eq!(event, ("login".to_owned(), Some("invalid_grant".to_owned()), Some("alice@example.com".to_owned())));
