@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
+    /// The body is to be applied, not merged.
+    pub(crate) applies: bool,
 }
 
 impl Call {
@@ -51,7 +53,9 @@ impl ApiServer {
                 let (parts, body) = request.into_parts();
                 let bytes = body.collect().await?.to_bytes();
                 let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-                let (status, answer) = server.handle(&parts.method, &parts.uri, body);
+                let kind = parts.headers.get(http::header::CONTENT_TYPE);
+                let applies = kind.is_some_and(|kind| kind == "application/apply-patch+yaml");
+                let (status, answer) = server.handle(&parts.method, &parts.uri, applies, body);
                 let answer = Response::builder().status(status).body(Body::from(answer.to_string().into_bytes()));
                 answer.map_err(kube::Error::HttpError)
             }
@@ -117,12 +121,13 @@ impl ApiServer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handle(&self, method: &Method, uri: &http::Uri, body: Value) -> (StatusCode, Value) {
+    fn handle(&self, method: &Method, uri: &http::Uri, applies: bool, body: Value) -> (StatusCode, Value) {
         let mut server = self.lock();
         let call = Call {
             method: method.to_string(),
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
+            applies,
         };
         server.calls.push(call.clone());
         if let Some(code) = server.fault.as_ref().and_then(|fault| fault(&call)) {
@@ -144,9 +149,7 @@ impl Server {
                 self.objects.insert(path, object.clone());
                 (StatusCode::CREATED, object)
             }
-            "PATCH" if call.query.contains("fieldManager") && !call.path.ends_with("/status") => {
-                self.apply(&path, &call.query, body)
-            }
+            "PATCH" if call.applies => self.apply(&path, &call.query, body),
             "PATCH" => self.merge(&path, &body),
             "DELETE" => match self.objects.remove(&path) {
                 Some(object) => (StatusCode::OK, object),

@@ -12,8 +12,12 @@ use super::{
     desired::{Desired, Owner},
     kind::Kind,
     plan::{Action, Foreign, Plan},
+    repair,
 };
-use crate::{failure, lease::LeaseHeld};
+use crate::{
+    failure::{self, Category},
+    lease::LeaseHeld,
+};
 
 /// Who owns the number of pods from the moment in which an autoscaler is declared until it has set one.
 const HANDOVER: &str = "vouch-operator-handover";
@@ -85,8 +89,14 @@ async fn carry_out(
             if let Some(replicas) = hand_over_replicas {
                 hand_over(held, owner, &desired, &uid, replicas).await.map_err(failed)?;
             }
-            let object = patch(held, owner, &desired, Some(&uid)).await.map_err(failed)?;
-            Ok(Some((desired.kind(), object)))
+            let object = match patch(held, owner, &desired, Some(&uid)).await {
+                Err(error) if Category::of(&error) == Category::Invalid => {
+                    repair::set_lists(&api(held, owner, desired.kind()), &desired, &uid).await.map_err(failed)?;
+                    patch(held, owner, &desired, Some(&uid)).await
+                }
+                other => other,
+            };
+            Ok(Some((desired.kind(), object.map_err(failed)?)))
         }
         Action::Delete { kind, name, uid } => {
             let only_that = Preconditions { uid: Some(uid), resource_version: None };

@@ -14,6 +14,7 @@ pub mod kind;
 pub mod optional;
 pub mod ownership;
 pub mod plan;
+mod repair;
 #[cfg(test)]
 mod tests;
 

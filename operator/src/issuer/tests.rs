@@ -162,6 +162,27 @@ async fn what_a_hand_changes_in_an_owned_object_is_put_back() {
 }
 
 #[tokio::test]
+async fn an_item_of_a_list_that_a_hand_has_replaced_is_put_back() {
+    let world = World::new();
+    world.pass().await.unwrap();
+    world.server.edit(SERVICE, "/spec/ports", Some(json!([{"name": "http", "port": 81, "protocol": "TCP"}])));
+    let server = world.server.clone();
+    // The API server refuses our port beside theirs.
+    let both = move |call: &crate::testing::Call| call.applies && call.path == SERVICE;
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    world.server.fail(move |call| {
+        let first = both(call) && !refused.swap(both(call), std::sync::atomic::Ordering::SeqCst);
+        first.then_some(422)
+    });
+    world.pass().await.unwrap();
+    let service = server.get(SERVICE).unwrap();
+    assert_eq!(service["spec"]["ports"][0]["port"], 80);
+    let managers = service["metadata"]["managedFields"].as_array().unwrap();
+    assert!(managers.iter().all(|entry| entry["manager"] == "vouch-operator"), "{managers:?}");
+    assert_eq!(world.writes().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_others_add_to_an_owned_object_stays() {
     let world = World::new();
     world.pass().await.unwrap();

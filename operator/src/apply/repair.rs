@@ -1,0 +1,47 @@
+//! What server-side apply alone cannot put back: an item of a list that a hand has replaced by another. Apply adds ours
+//! beside theirs, and the API server refuses the two together (a Service with two ports of one name).
+//!
+//! So the lists are set to ours first, as a hand would; then that hand's claim to them is taken off the list of managers,
+//! so that a later apply can change them again.
+
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+    core::DynamicObject,
+};
+use serde_json::{Value, json};
+
+use super::desired::Desired;
+
+/// Whose hand it is. It owns nothing in the end.
+const MANAGER: &str = "vouch-operator-repair";
+
+/// Sets every list of an object that is ours to what it should be. The object must be applied again afterwards.
+///
+/// # Errors
+/// When the API server refuses: the declaration itself is invalid then.
+pub(super) async fn set_lists(api: &Api<DynamicObject>, desired: &Desired, uid: &str) -> Result<(), kube::Error> {
+    let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let mut body = only_lists(desired.body()).unwrap_or_else(|| json!({}));
+    body["metadata"] = json!({"uid": uid});
+    let set = api.patch(desired.name(), &parameters, &Patch::Merge(body)).await?;
+    let managers = set.metadata.managed_fields.unwrap_or_default();
+    let others: Vec<_> = managers.into_iter().filter(|entry| entry.manager.as_deref() != Some(MANAGER)).collect();
+    let body = json!({"metadata": {
+        "uid": uid, "resourceVersion": set.metadata.resource_version, "managedFields": others,
+    }});
+    api.patch(desired.name(), &parameters, &Patch::Merge(body)).await.map(|_| ())
+}
+
+/// The lists of a value and the members that lead to them.
+fn only_lists(value: &Value) -> Option<Value> {
+    match value {
+        Value::Array(_) => Some(value.clone()),
+        Value::Object(members) => {
+            let lists = members.iter().filter(|(name, _)| name.as_str() != "metadata");
+            let lists = lists.filter_map(|(name, value)| Some((name.clone(), only_lists(value)?)));
+            Some(Value::Object(lists.collect())).filter(|found| found != &json!({}))
+        }
+        _ => None,
+    }
+}

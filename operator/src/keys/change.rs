@@ -1,0 +1,110 @@
+//! Carrying out a plan on a set of keys, in memory. Nothing is in force before it is stored.
+
+use jiff::Timestamp;
+use vouch_keyring::{
+    Algorithm, ChangeContext, ChangeError, ChangeKind, KeySet, Kid, LeadRule, RevokeError, next_rotation,
+};
+
+use super::{
+    orders::{Handled, Order, Pending},
+    report::moment,
+};
+use crate::reason::Reason;
+
+/// Something that people are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// In one word.
+    pub reason: Reason,
+    /// In a sentence.
+    pub note: String,
+}
+
+impl Notice {
+    pub(super) fn new(reason: Reason, note: impl Into<String>) -> Self {
+        Self { reason, note: note.into() }
+    }
+
+    fn refused(pending: &Pending, why: &str) -> Self {
+        Self::new(Reason::OrderRefused, format!("{}: \"{}\" was not carried out: {why}", pending.annotation, pending.value))
+    }
+}
+
+/// A set of keys that is to be stored.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The set.
+    pub set: KeySet,
+    /// The orders that made it.
+    pub handled: Handled,
+    /// What the one who gave the orders should know once it is stored.
+    pub notices: Vec<Notice>,
+}
+
+/// Carries out orders, and whatever is due then. An order that cannot be carried out is refused once, and recorded like
+/// the others.
+///
+/// # Errors
+/// When no key can be made.
+pub fn carry_out(
+    mut set: KeySet,
+    handled: Handled,
+    orders: &[Pending],
+    context: &ChangeContext<'_>,
+) -> Result<Changed, ChangeError> {
+    let mut notices = Vec::new();
+    for pending in orders {
+        notices.extend(match &pending.order {
+            Err(error) => Some(Notice::refused(pending, &error.to_string())),
+            Ok(Order::AcceptClock) => accept_clock(&mut set, pending, context),
+            Ok(Order::Rotate) => rotate(&mut set, context)?,
+            Ok(Order::Revoke { kid, lead }) => revoke(&mut set, kid, *lead, pending, context)?,
+        });
+    }
+    set.advance(context)?;
+    Ok(Changed { set, handled: orders.iter().fold(handled, Handled::and), notices })
+}
+
+fn accept_clock(set: &mut KeySet, pending: &Pending, context: &ChangeContext<'_>) -> Option<Notice> {
+    Some(if set.accept_clock(context) {
+        Notice::new(Reason::ClockAccepted, "Dates of the keys that lay ahead of the clock are now; rotation goes on.")
+    } else {
+        Notice::refused(pending, "no date of the keys lies ahead of the clock")
+    })
+}
+
+/// A rotation that happens at once is told as such when it is reported.
+fn rotate(set: &mut KeySet, context: &ChangeContext<'_>) -> Result<Option<Notice>, ChangeError> {
+    let changes = set.force_rotation(context)?;
+    if changes.iter().any(|change| change.kind == ChangeKind::Activated) {
+        return Ok(None);
+    }
+    let at = Algorithm::ALL.into_iter().filter_map(|algorithm| next_rotation(set, context.policy, algorithm)).min();
+    let from = at.map(|at: Timestamp| moment(at.max(context.now))).unwrap_or_default();
+    let note = format!(
+        "The next key signs from {from} on: until then verifiers may not have read it. If the active key has leaked, \
+         revoke it instead."
+    );
+    Ok(Some(Notice::new(Reason::RotationOrdered, note)))
+}
+
+fn revoke(
+    set: &mut KeySet,
+    kid: &Kid,
+    lead: LeadRule,
+    pending: &Pending,
+    context: &ChangeContext<'_>,
+) -> Result<Option<Notice>, ChangeError> {
+    match set.revoke(kid, lead, context) {
+        Ok(_) => Ok(None),
+        // The second step of an emergency: revoked first, and found to sign nothing since.
+        Err(RevokeError::AlreadyRevoked { .. }) if lead == LeadRule::Waive => {
+            for algorithm in Algorithm::ALL {
+                set.waive_lead(algorithm, context)?;
+            }
+            Ok(None)
+        }
+        Err(RevokeError::Change(error)) => Err(error),
+        Err(error) => Ok(Some(Notice::refused(pending, &error.to_string()))),
+    }
+}

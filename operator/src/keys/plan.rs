@@ -1,0 +1,170 @@
+//! What is to be done about an issuer's Secrets: a pure decision.
+//!
+//! It makes keys only where there never were any, or where a person has given the old ones up in so many words.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use vouch_crds::{
+    issuer::{KeyState, KeyStatus, VouchIssuer, VouchIssuerStatus},
+    names::{root_secret, signing_keys},
+};
+use vouch_keyring::{KeyPolicy, KeySet, Kid, PolicyError};
+
+use super::{
+    fault::KeyFault,
+    observe::{KeySecret, Root},
+    orders::{Order, Orders, Pending},
+};
+
+/// What an issuer declares about its keys, and what is known of them.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// The issuer's name.
+    pub name: String,
+    /// The exact `iss`.
+    pub url: String,
+    /// The orders that stand.
+    pub orders: Orders,
+    /// How keys rotate.
+    pub policy: KeyPolicy,
+    /// What was reported last.
+    pub status: VouchIssuerStatus,
+}
+
+impl Declared {
+    /// What an issuer declares.
+    ///
+    /// # Errors
+    /// When its keys could not rotate like that.
+    pub fn of(issuer: &VouchIssuer) -> Result<Self, PolicyError> {
+        Ok(Self {
+            name: issuer.metadata.name.clone().unwrap_or_default(),
+            url: issuer.spec.url.clone(),
+            orders: Orders::of(issuer.metadata.annotations.as_ref()),
+            policy: vouch_issuer::config::key_policy(&issuer.spec)?,
+            status: issuer.status.clone().unwrap_or_default(),
+        })
+    }
+
+    /// When the keys were made that this issuer has, or has lost.
+    #[must_use]
+    pub fn initialized_at(&self) -> Option<Timestamp> {
+        self.status.keys_initialized_at.as_ref().map(|time| time.0)
+    }
+
+    /// The keys of which it is known that they were revoked.
+    pub(super) fn revoked(&self) -> impl Iterator<Item = &KeyStatus> {
+        self.status.keys.iter().filter(|key| key.state == KeyState::Revoked)
+    }
+
+    /// A key that the set publishes although it was revoked.
+    #[must_use]
+    pub fn resurrected(&self, set: &KeySet) -> Option<Kid> {
+        let kids = self.revoked().filter_map(|key| key.kid.parse().ok());
+        kids.into_iter().find(|kid| set.key(kid).is_some())
+    }
+}
+
+/// What is to be done about the signing keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlan {
+    /// Nothing is due.
+    Keep,
+    /// Make keys. The Secret is made, or overwritten when it holds what nobody can read.
+    Make {
+        /// Whether an administrator has given up the keys that were there.
+        given_up: bool,
+    },
+    /// Carry out these orders, and what is due.
+    Change {
+        /// In this order.
+        orders: Vec<Pending>,
+    },
+    /// Leave them alone.
+    Stand(KeyFault),
+}
+
+impl fmt::Display for KeyPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep => f.write_str("nothing is due"),
+            Self::Make { given_up: false } => f.write_str("make the first keys"),
+            Self::Make { given_up: true } => f.write_str("make new keys in the place of those that were given up"),
+            Self::Change { orders } if orders.is_empty() => f.write_str("rotate as is due"),
+            Self::Change { orders } => {
+                let orders: Vec<_> = orders.iter().map(|order| format!("{}: {}", order.annotation, order.value)).collect();
+                write!(f, "carry out {}, and what is due", orders.join(", "))
+            }
+            Self::Stand(fault) => fault.fmt(f),
+        }
+    }
+}
+
+/// Decides about the signing keys.
+#[must_use]
+pub fn plan(stored: Option<&KeySecret>, declared: &Declared, now: Timestamp) -> KeyPlan {
+    let secret = signing_keys::name(&declared.name);
+    let initialized_at = declared.initialized_at();
+    let given_up = initialized_at.is_some_and(|at| declared.orders.give_up(at));
+    let Some(stored) = stored else {
+        return match initialized_at {
+            None => KeyPlan::Make { given_up: false },
+            Some(_) if given_up => KeyPlan::Make { given_up },
+            Some(initialized_at) => KeyPlan::Stand(KeyFault::Missing { secret, initialized_at }),
+        };
+    };
+    if stored.url.as_ref() != Some(&declared.url) {
+        return KeyPlan::Stand(KeyFault::Foreign { secret, found: stored.url.clone(), url: declared.url.clone() });
+    }
+    match &stored.set {
+        Err(_) if given_up => KeyPlan::Make { given_up },
+        Err(damage) => KeyPlan::Stand(KeyFault::Unreadable { secret, damage: damage.clone(), initialized_at }),
+        Ok(set) => keep_or_change(stored, set, declared, secret, now),
+    }
+}
+
+fn keep_or_change(
+    stored: &KeySecret,
+    set: &KeySet,
+    declared: &Declared,
+    secret: String,
+    now: Timestamp,
+) -> KeyPlan {
+    let mut orders = declared.orders.pending(&stored.handled);
+    if let Some(kid) = declared.resurrected(set) {
+        orders.retain(|pending| matches!(pending.order, Ok(Order::Revoke { .. })));
+        return match orders.is_empty() {
+            true => KeyPlan::Stand(KeyFault::Restored { secret, kid }),
+            false => KeyPlan::Change { orders },
+        };
+    }
+    let due = !vouch_keyring::plan(set, &declared.policy, now).is_empty();
+    if orders.is_empty() && !due && stored.labelled { KeyPlan::Keep } else { KeyPlan::Change { orders } }
+}
+
+/// What is to be done about the root secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootPlan {
+    /// It is there.
+    Keep,
+    /// Make it. Losing it costs the pending invites and nothing else, so it is made again when it is gone.
+    Make,
+    /// Leave it alone.
+    Stand(KeyFault),
+}
+
+/// Decides about the root secret.
+#[must_use]
+pub fn plan_root(root: &Root, declared: &Declared) -> RootPlan {
+    let secret = root_secret::name(&declared.name);
+    match root {
+        Root::Absent => RootPlan::Make,
+        Root::Sound => RootPlan::Keep,
+        Root::Damaged(length) => RootPlan::Stand(KeyFault::RootDamaged { secret, length: *length }),
+        Root::Foreign(found) => {
+            let (found, url) = (Some(found.clone()), declared.url.clone());
+            RootPlan::Stand(KeyFault::Foreign { secret, found, url })
+        }
+    }
+}
