@@ -28,6 +28,9 @@ HELM := v4.3.1
 HELM_3 := v3.22.0
 export VOUCH_HELM := $(CACHE)/tools/helm-$(HELM)/bin/helm
 export VOUCH_HELM_3 := $(CACHE)/tools/helm-$(HELM_3)/bin/helm
+# Writes the chart's README from the comments of its values.
+HELM_DOCS := v1.14.2
+export VOUCH_HELM_DOCS := $(CACHE)/tools/helm-docs-$(HELM_DOCS)/bin/helm-docs
 
 # For each fuzz target.
 FUZZ_SECONDS := 10
@@ -54,7 +57,7 @@ demo: binaries virtual-key setup-clients ## Watch one tap become AWS credentials
 	@$(CARGO_TARGET_DIR)/debug/demo $(if $(KEY),--key $(KEY))
 
 .PHONY: test
-test: lint test-cluster binaries virtual-key setup-clients fuzz ## Everything that is checked before a change lands.
+test: lint test-cluster binaries virtual-key setup-clients setup-helm cluster fuzz ## Everything that is checked before a change lands.
 	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo test $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
 	cargo test $(LOCKED) --workspace --doc
 	cargo test $(LOCKED) --workspace --tests --no-fail-fast
@@ -73,8 +76,11 @@ fuzz: setup-build ## Feed every parser of foreign bytes for a while. FUZZ_SECOND
 	e2e/fuzz/run $(FUZZ_SECONDS)
 
 .PHONY: generate
-generate: setup-build ## Write the custom resource definitions and the reference pages again. Tests say when they differ.
+generate: setup-build setup-helm ## Write the custom resource definitions, the chart's copies and the reference pages again. Tests say when they differ.
 	cargo run --package vouch-crds --example generate
+	cargo run --package vouch-chart
+	$(VOUCH_HELM_DOCS) --log-level warning --chart-search-root charts
+	cargo run --package vouch-operator --example generate
 	cargo run --package vouch-issuer --bin vouch-issuer -- reference >docs/reference/issuer.md
 	cargo run --package vouch-cli --bin vouch -- reference cli >docs/reference/cli.md
 	cargo run --package vouch-cli --bin vouch -- reference environment >docs/reference/environment.md
@@ -113,6 +119,10 @@ test-cluster: ## Check the code of the test cluster itself. Starts nothing.
 try-cluster: cluster ## Start and break real clusters, and see that nothing of them is left. Needs root.
 	cd e2e/cluster && go test -tags real -count 1 -v ./internal/real
 
+.PHONY: test-chart
+test-chart: setup-build setup-helm cluster ## Check the chart: with both Helms, against the programs it installs, and on an API server.
+	cargo test $(LOCKED) --package vouch-chart
+
 .PHONY: setup-cluster setup-helm
 setup-cluster:
 	@setup/go
@@ -120,6 +130,7 @@ setup-cluster:
 setup-helm:
 	@setup/go-tool helm helm.sh/helm/v4/cmd/helm $(HELM) >/dev/null
 	@setup/go-tool helm helm.sh/helm/v3/cmd/helm $(HELM_3) >/dev/null
+	@setup/go-tool helm-docs github.com/norwoodj/helm-docs/cmd/helm-docs $(HELM_DOCS) >/dev/null
 
 .PHONY: setup-build setup-virtual-key setup-clients setup-deny
 setup-build:

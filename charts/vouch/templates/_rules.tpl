@@ -1,0 +1,63 @@
+{{/*
+What the operator may do where it acts. Every rule is needed; none is for convenience.
+
+It makes a Role for the pods of each issuer, and nobody can grant what they do not hold: the second part is there for that,
+so that the operator needs neither `escalate` nor `bind`.
+*/}}
+{{- define "vouch.rules" -}}
+# What people declare, and what the operator reports of it.
+- apiGroups: [vouch.sh]
+  resources: [vouchissuers, awsfederations, oidcclients, vouchusers]
+  verbs: [get, list, watch]
+- apiGroups: [vouch.sh]
+  resources: [vouchissuers/status, oidcclients/status, vouchusers/status]
+  verbs: [patch]
+# Owning an object that blocks the deletion of its owner, where OwnerReferencesPermissionEnforcement is on.
+- apiGroups: [vouch.sh]
+  resources: [vouchissuers/finalizers]
+  verbs: [update]
+# What an issuer is made of.
+- apiGroups: [""]
+  resources: [serviceaccounts, services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses, networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, patch, delete]
+# The same, of APIs that a cluster may lack.
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors]
+  verbs: [get, list, watch, create, patch, delete]
+# Signing keys and the root secret of an issuer: made and changed, never deleted.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, update]
+# What people see with `kubectl describe`.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+# Held only to be granted to the pods of an issuer.
+- apiGroups: [vouch.sh]
+  resources: [vouchusers/status]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch]
+{{- end -}}

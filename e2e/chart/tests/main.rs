@@ -1,0 +1,16 @@
+//! The chart, held against both Helms, an API server, and the programs that it installs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what fails here fails the test"
+)]
+
+mod access;
+mod cluster;
+mod generated;
+mod monitoring;
+mod objects;
+mod support;
+mod values;
