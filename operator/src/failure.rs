@@ -11,8 +11,6 @@ use std::{
     time::Duration,
 };
 
-use crate::lease::held::NoAnswer;
-
 /// What helps against a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
@@ -64,16 +62,6 @@ pub fn is_conflict(error: &kube::Error) -> bool {
 #[must_use]
 pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
-}
-
-/// Whether the API server did not answer, as opposed to an answer that says no.
-#[must_use]
-pub fn is_unanswered(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Service(cause) => cause.is::<NoAnswer>() || !cause.is::<crate::lease::LeaseLost>(),
-        kube::Error::HyperError(_) => true,
-        _ => false,
-    }
 }
 
 /// A failure with its causes, as one sentence for people.
