@@ -10,11 +10,11 @@ use vouch_operator::{
 use crate::support::{of_kind, render, texts, the, title};
 
 /// The objects that the operator makes for an issuer that declares all it can.
-pub(crate) fn objects_of_an_issuer(namespace: &str) -> Vec<Value> {
+pub(crate) fn objects_of_an_issuer(uid: &str) -> Vec<Value> {
     let issuer: VouchIssuer = serde_json::from_value(json!({
         "apiVersion": "vouch.sh/v1alpha1",
         "kind": "VouchIssuer",
-        "metadata": {"name": "vouch", "namespace": namespace, "uid": "0b0c6b0e-3b7c-4a53-9b0b-0d5f1a1f2b3c"},
+        "metadata": {"name": "vouch", "namespace": "vouch", "uid": uid},
         "spec": {
             "url": "https://vouch.example.com",
             "organization": {"name": "Example Inc", "emailDomains": ["example.com"]},
@@ -64,7 +64,7 @@ fn the_operator_may_do_all_it_does_with_every_kind() {
 #[test]
 fn the_operator_holds_what_it_grants_to_pods() {
     let rules = rules();
-    let objects = objects_of_an_issuer("vouch");
+    let objects = objects_of_an_issuer("0b0c6b0e-3b7c-4a53-9b0b-0d5f1a1f2b3c");
     let granted = the(&objects, "Role")["rules"].as_array().unwrap();
     assert!(granted.len() >= 5, "{granted:?}");
     for rule in granted {

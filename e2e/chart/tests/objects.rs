@@ -4,7 +4,7 @@ use clap::Parser as _;
 use serde_json::{Value, json};
 use vouch_crds::names;
 
-use crate::support::{EVERYTHING, documents, helms, of_kind, render, texts, the, title};
+use crate::support::{EVERYTHING, helms, of_kind, render, texts, the, title};
 
 fn pods(objects: &[Value]) -> Vec<(String, &Value)> {
     let deployments =
@@ -242,31 +242,4 @@ fn helm_test_asks_the_issuer_that_is_named_and_is_no_part_of_an_installation() {
         ]
     );
     assert_eq!(pod["spec"]["volumes"][0]["secret"]["secretName"], "vouch-tls");
-}
-
-#[test]
-fn the_notes_show_an_issuer_that_the_schema_takes() {
-    let chart = vouch_chart::chart();
-    for helm in helms() {
-        let arguments = [
-            "install",
-            "vouch",
-            chart.to_str().unwrap(),
-            "--namespace=vouch",
-            "--dry-run=client",
-            "--hide-secret",
-            "--skip-crds",
-        ];
-        let output = helm.run(&arguments, None);
-        let shown = String::from_utf8(output.stdout).unwrap();
-        let (_, notes) =
-            shown.split_once("NOTES:").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        let manifest: String = notes
-            .lines()
-            .filter_map(|line| line.strip_prefix("  ").filter(|_| !line.contains("kubectl")))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        let issuer = documents(&manifest).remove(0);
-        let _: vouch_crds::issuer::VouchIssuer = serde_json::from_value(issuer).unwrap();
-    }
 }

@@ -44,7 +44,9 @@ impl Helm {
     /// What release `vouch` in namespace `vouch` has, or Helm's words when it refuses.
     pub(crate) fn try_render(&self, set: &[&str]) -> Result<Vec<Value>, String> {
         let chart = vouch_chart::chart();
-        let mut arguments = vec!["template", "vouch", chart.to_str().unwrap(), "--namespace=vouch"];
+        // A Helm that was built from its module believes in a Kubernetes of long ago.
+        let mut arguments =
+            vec!["template", "vouch", chart.to_str().unwrap(), "--namespace=vouch", "--kube-version=v1.34.0"];
         arguments.extend(
             set.iter()
                 .map(|value| if value.ends_with(".yaml") { "--values" } else { "--set" })
