@@ -9,7 +9,7 @@ use kube::{
     api::{Patch, PatchParams},
     core::DynamicObject,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::desired::Desired;
 
@@ -22,9 +22,9 @@ const MANAGER: &str = "vouch-operator-repair";
 /// When the API server refuses: the declaration itself is invalid then.
 pub(super) async fn set_lists(api: &Api<DynamicObject>, desired: &Desired, uid: &str) -> Result<(), kube::Error> {
     let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let mut body = only_lists(desired.body()).unwrap_or_else(|| json!({}));
-    body["metadata"] = json!({"uid": uid});
-    let set = api.patch(desired.name(), &parameters, &Patch::Merge(body)).await?;
+    let mut body = only_lists(desired.body());
+    body.insert("metadata".to_owned(), json!({"uid": uid}));
+    let set = api.patch(desired.name(), &parameters, &Patch::Merge(Value::Object(body))).await?;
     let managers = set.metadata.managed_fields.unwrap_or_default();
     let others: Vec<_> = managers.into_iter().filter(|entry| entry.manager.as_deref() != Some(MANAGER)).collect();
     let body = json!({"metadata": {
@@ -33,15 +33,15 @@ pub(super) async fn set_lists(api: &Api<DynamicObject>, desired: &Desired, uid: 
     api.patch(desired.name(), &parameters, &Patch::Merge(body)).await.map(|_| ())
 }
 
-/// The lists of a value and the members that lead to them.
-fn only_lists(value: &Value) -> Option<Value> {
-    match value {
-        Value::Array(_) => Some(value.clone()),
-        Value::Object(members) => {
-            let lists = members.iter().filter(|(name, _)| name.as_str() != "metadata");
-            let lists = lists.filter_map(|(name, value)| Some((name.clone(), only_lists(value)?)));
-            Some(Value::Object(lists.collect())).filter(|found| found != &json!({}))
+/// The lists of an object, and the members that lead to them.
+fn only_lists(object: &Value) -> Map<String, Value> {
+    let members = object.as_object().into_iter().flatten().filter(|(name, _)| name.as_str() != "metadata");
+    let lists = members.filter_map(|(name, value)| match value {
+        Value::Array(_) => Some((name.clone(), value.clone())),
+        Value::Object(_) => {
+            Some((name.clone(), Value::Object(only_lists(value)))).filter(|(_, lists)| *lists != json!({}))
         }
         _ => None,
-    }
+    });
+    lists.collect()
 }
