@@ -25,6 +25,7 @@ pub mod pki;
 pub mod process;
 pub mod proof;
 pub mod records;
+pub mod scenery;
 pub mod standin;
 pub mod terminal;
 pub mod virtual_key;

@@ -141,6 +141,6 @@ impl StandIn {
 }
 
 fn direct_client() -> Client {
-    crate::world::install_crypto_provider();
+    crate::scenery::install_crypto_provider();
     Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
 }
