@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Instant};
 
 use futures::{Stream, StreamExt as _, channel::mpsc};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, Resource,
     api::ApiResource,
@@ -24,7 +25,7 @@ use crate::{
     apply::Kind,
     context::Context,
     failure::{self, Category},
-    issuer,
+    issuer, keys,
 };
 
 /// Events of an object that come this close together wake its controller once.
@@ -82,6 +83,8 @@ async fn issuers(context: &Arc<Context>, watched: &Watched, stop: impl Future<Ou
     for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_optional()) {
         controller = controller.owns_with(watched.owned::<DynamicObject>(reader, kind), kind.resource(), ours());
     }
+    let secrets = watched.api::<PartialObjectMeta<Secret>>(reader);
+    controller = controller.watches(secrets, ours(), |secret| keys::issuer_of(&secret));
     let (wake, woken) = mpsc::channel(1);
     let optional = tokio::spawn(follow_optional(Arc::clone(context), watched.clone(), wake));
     let passes = controller.reconcile_all_on(woken).graceful_shutdown_on(stop).run(

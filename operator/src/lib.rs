@@ -12,6 +12,7 @@ pub mod controllers;
 pub mod events;
 pub mod failure;
 pub mod issuer;
+pub mod keys;
 pub mod lease;
 pub mod log;
 pub mod metrics;

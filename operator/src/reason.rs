@@ -72,8 +72,53 @@ reasons! {
         "Look at the pods: `kubectl get pods -l app.kubernetes.io/instance=NAME`.";
     RolloutStuck(Warning): "A rollout makes no progress.",
         "Look at the newest pods and their events; `kubectl rollout undo` is not needed, old pods go on.";
+    KeySecretMissing(Warning): "The issuer had signing keys, and their Secret is gone. No new keys are made; pods go on with the last ones they read.",
+        "Restore the Secret from a backup. If there is none, set the annotation that the message names: new keys are made, every session ends, and AWS refuses tokens until it has read the new keys.";
+    KeySecretCorrupt(Warning): "The Secret with the signing keys is empty, or not what the operator wrote into it. It was left alone; pods go on with the last keys they read.",
+        "Restore the Secret from a backup, or give its keys up with the annotation that the message names.";
+    ForeignKeys(Warning): "A Secret with the name that the issuer's keys have belongs to an issuer of another URL, or does not say whose it is. It was left alone.",
+        "Move it away, or annotate it with `vouch.sh/issuer-url` when it was restored by hand.";
+    KeysRestored(Warning): "The Secret publishes a key that was revoked: it was restored from an older backup. Nothing rotates.",
+        "Revoke the key again, or restore a later backup.";
+    RootSecretCorrupt(Warning): "The Secret from which sealed state is derived does not have 32 bytes. It was left alone.",
+        "Restore it from a backup, or delete it: a new one is made, and pending invites are void.";
+    RootSecretReplaced(Warning): "The Secret from which sealed state is derived was gone, and a new one was made.",
+        "Invite people again whose invites were pending.";
+    NothingSigns(Warning): "The signing key was revoked, and the next one is not yet known to every verifier. Nobody can sign in.",
+        "Wait until the moment in the message, or let the next key sign at once: `kubectl vouch revoke-key KEY --now`.";
+    ClockBehind(Warning): "The dates of the signing keys lie ahead of the operator's clock. Nothing rotates until it has caught up.",
+        "Put the clock of the node right; if it is right, `vouch.sh/accept-clock` takes its word.";
+    KeysCreated(Normal): "The first signing keys of an issuer were made.", "Include the Secret in a backup.";
+    KeysAdopted(Normal): "An issuer took over the Secrets of an earlier one of the same name and URL.", "Nothing.";
+    KeysRecreated(Warning): "New signing keys were made by order, in the place of keys that are lost.",
+        "Tell people to sign in again. AWS reads the new keys by itself.";
+    KeyPublished(Normal): "A key was made and published. It signs when every verifier has had the time to read it.", "Nothing.";
+    KeyActivated(Normal): "A key has begun to sign in the place of the one before it.", "Nothing.";
+    KeyActivatedEarly(Warning): "A key has begun to sign, by order, before every verifier had the time to read it.",
+        "Nothing: refusals end when verifiers read the key set again.";
+    KeyRetired(Normal): "A key has stopped signing. It stays published while its tokens live.", "Nothing.";
+    KeyRemoved(Normal): "A key is not published any more; its time was over.", "Nothing.";
+    KeyRevoked(Warning): "A key was withdrawn for ever, by order.", "Tell people to sign in again if the key had signed.";
+    KeyLost(Warning): "The key that signed is not in the Secret any more: an older backup was restored.",
+        "Tell people to sign in again; restore a later backup if there is one.";
+    RotationOrdered(Normal): "A rotation was ordered; it happens as soon as verifiers know the next key.", "Nothing.";
+    ClockAccepted(Normal): "Dates of keys that lay ahead of the clock were set to the present, by order.", "Nothing.";
+    OrderRefused(Warning): "An order to change the keys could not be carried out. It is not tried again.",
+        "Read the message, and write another value into the annotation.";
+    NoIssuer(Warning): "The issuer that the object needs is not there: its namespace has none, or none of that name.",
+        "Declare a VouchIssuer in the namespace, or correct `spec.issuerRef`.";
+    OutsideOrganization(Warning): "The e-mail address is in none of the domains of the issuer's organization.",
+        "Add the domain to `spec.organization.emailDomains` of the VouchIssuer, or delete the VouchUser.";
     EmailTaken(Warning): "An older VouchUser has the same e-mail address. This one is ignored.",
         "Delete one of the two.";
+    DuplicateId(Warning): "Another VouchUser has the same `status.id`: one of them is a copy. The younger one is ignored.",
+        "Delete the copy.";
+    DuplicateKey(Warning): "A security key is enrolled in another VouchUser, too. The younger one is ignored.",
+        "Delete the copy, or remove the key from it: `kubectl vouch remove-key`.";
+    StatusCorrupt(Warning): "What the issuer keeps of a person cannot be read. The VouchUser is ignored.",
+        "Restore the object's status from a backup, or delete the VouchUser and invite the person again.";
+    SecretMissing(Warning): "The Secret that the object names is not there, or lacks the key that it names.",
+        "Make it, or correct the reference. The operator looks again within a minute.";
 }
 
 impl fmt::Display for Reason {

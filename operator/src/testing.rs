@@ -38,6 +38,7 @@ struct Server {
     calls: Vec<Call>,
     version: u64,
     fault: Option<Fault>,
+    lost: Option<Fault>,
 }
 
 /// The server; clones are the same one.
@@ -106,6 +107,16 @@ impl ApiServer {
         self.lock().fault = Some(Box::new(fault));
     }
 
+    /// Carries requests out, and answers as if it had not.
+    pub(crate) fn lose(&self, fault: impl Fn(&Call) -> Option<u16> + Send + 'static) {
+        self.lock().lost = Some(Box::new(fault));
+    }
+
+    pub(crate) fn recover(&self) {
+        let mut server = self.lock();
+        (server.fault, server.lost) = (None, None);
+    }
+
     /// The requests since the last time.
     pub(crate) fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.lock().calls)
@@ -133,7 +144,9 @@ impl ApiServer {
         if let Some(code) = server.fault.as_ref().and_then(|fault| fault(&call)) {
             return failure(code, "the test says so");
         }
-        server.answer(&call, body)
+        let lost = server.lost.as_ref().and_then(|lost| lost(&call));
+        let answer = server.answer(&call, body);
+        lost.map_or(answer, |code| failure(code, "the test says so"))
     }
 }
 
@@ -145,10 +158,14 @@ impl Server {
             "POST" => {
                 let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
                 let path = format!("{path}/{name}");
+                if self.objects.contains_key(&path) {
+                    return failure(409, "it exists already");
+                }
                 let object = self.stamp(body);
                 self.objects.insert(path, object.clone());
                 (StatusCode::CREATED, object)
             }
+            "PUT" => self.replace(&path, body),
             "PATCH" if call.applies => self.apply(&path, &call.query, body),
             "PATCH" => self.merge(&path, &body),
             "DELETE" => match self.objects.remove(&path) {
@@ -212,6 +229,16 @@ impl Server {
             }]);
         }
         let object = self.stamp(object);
+        self.objects.insert(path.to_owned(), object.clone());
+        (StatusCode::OK, object)
+    }
+
+    fn replace(&mut self, path: &str, body: Value) -> (StatusCode, Value) {
+        let Some(existing) = self.objects.get(path) else { return failure(404, "not found") };
+        if existing.pointer("/metadata/resourceVersion") != body.pointer("/metadata/resourceVersion") {
+            return failure(409, "the object has been modified");
+        }
+        let object = self.stamp(body);
         self.objects.insert(path.to_owned(), object.clone());
         (StatusCode::OK, object)
     }

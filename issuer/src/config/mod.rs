@@ -22,6 +22,7 @@ use std::{
 };
 
 pub use self::{
+    build::key_policy,
     model::*,
     problem::{Place, Problem, Problems},
 };

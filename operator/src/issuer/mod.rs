@@ -25,6 +25,7 @@ use crate::{
     apply::{self, Applied, ApplyError, Foreign, Kind},
     context::Context,
     failure::{self, Category},
+    keys::{self, Kept, KeysError},
     reason::Reason,
     status::{Finding, StatusError, Truth, turned},
 };
@@ -46,6 +47,9 @@ pub enum ReconcileError {
     /// A write failed; what could be written has been, and the status tells of it.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// The signing keys could not be looked after; what else could be done has been, and the status tells of it.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The status could not be written.
     #[error(transparent)]
     Status(#[from] StatusError),
@@ -57,6 +61,7 @@ impl ReconcileError {
     pub fn category(&self) -> Category {
         match self {
             Self::Gather(error) => Category::of(&error.source),
+            Self::Keys(error) => error.category(),
             Self::Apply(ApplyError::Api { source, .. }) | Self::Status(StatusError::Api { source, .. }) => {
                 Category::of(source)
             }
@@ -90,18 +95,26 @@ pub async fn reconcile(issuer: Arc<VouchIssuer>, context: Arc<Context>) -> Resul
             return Ok(controller::Action::requeue(OBSTRUCTED));
         }
     };
-    let (known, failed) = act(&context, &valid).await?;
+    let (known, kept, failed) = act(&context, &issuer, &valid, now).await?;
     report(&context, &issuer, &status::findings(&known), Some(&known), now).await?;
-    match failed {
-        Some(error) => Err(error.into()),
+    kept.announce(&context, valid.owner(), now).await;
+    match failed.map(ReconcileError::from).or(kept.failed.map(ReconcileError::from)) {
+        Some(error) => Err(error),
         None => Ok(controller::Action::requeue(next_pass(&known, now, (context.jitter)()))),
     }
 }
 
-/// Brings the objects of an issuer to what they should be.
-async fn act(context: &Context, valid: &ValidIssuer) -> Result<(Known, Option<ApplyError>), ReconcileError> {
+/// Looks after the keys of an issuer, and brings its objects to what they should be.
+async fn act(
+    context: &Context,
+    issuer: &VouchIssuer,
+    valid: &ValidIssuer,
+    now: Timestamp,
+) -> Result<(Known, Kept, Option<ApplyError>), ReconcileError> {
     let apis = context.apis.borrow().clone();
     let live = gather::live(&context.reader, valid.owner(), &apis).await?;
+    // Before the pods, which wait for them.
+    let kept = keys::keep(context, issuer, valid.owner(), now).await;
     let existing = live.get(&(Kind::Deployment, valid.name().to_owned())).cloned();
     let plan = apply::plan(valid.owner(), build::build(valid, &apis)?, &live);
     let foreign = plan.foreign.clone();
@@ -114,7 +127,8 @@ async fn act(context: &Context, valid: &ValidIssuer) -> Result<(Known, Option<Ap
     let is_ours = !foreign.iter().any(|foreign| foreign.kind() == Kind::Deployment);
     let deployment = deployment.or(existing).filter(|_| is_ours).and_then(typed);
     let faults = faults(valid, &apis, &foreign, &failed);
-    Ok((Known { faults, deployment, keys: None }, failed.into_iter().next()))
+    let known = Known { faults, deployment, keys: Some(kept.report.clone()) };
+    Ok((known, kept, failed.into_iter().next()))
 }
 
 /// What people must read first: what they can do something about.

@@ -145,7 +145,7 @@ async fn an_issuer_is_ready_when_its_pods_serve() {
     assert_eq!(world.condition("Ready"), "True AsDeclared Everything is as declared.");
     assert_eq!(world.condition("Available"), "True AsDeclared 3 of 3 pods serve.");
     assert_eq!(world.server.get(ISSUER).unwrap()["status"]["replicas"], "3/3");
-    assert_eq!(world.events(), ["Applied", "AsDeclared", "RollingOut"]);
+    assert_eq!(world.events(), ["Applied", "AsDeclared", "KeysCreated", "RollingOut"]);
     assert_eq!(world.writes().await, Vec::<String>::new());
 }
 

@@ -7,6 +7,7 @@ use vouch_keyring::{
 
 use super::{
     orders::{Handled, Order, Pending},
+    plan::{InForce, Work},
     report::moment,
 };
 use crate::reason::Reason;
@@ -26,51 +27,54 @@ impl Notice {
     }
 
     fn refused(pending: &Pending, why: &str) -> Self {
-        Self::new(Reason::OrderRefused, format!("{}: \"{}\" was not carried out: {why}", pending.annotation, pending.value))
+        Self::new(
+            Reason::OrderRefused,
+            format!("{}: \"{}\" was not carried out: {why}", pending.annotation, pending.value),
+        )
     }
 }
 
-/// A set of keys that is to be stored.
+/// Keys that are to be stored.
 #[derive(Debug, Clone)]
 pub struct Changed {
-    /// The set.
-    pub set: KeySet,
-    /// The orders that made it.
-    pub handled: Handled,
-    /// What the one who gave the orders should know once it is stored.
+    /// The keys.
+    pub keys: InForce,
+    /// What the one who gave the orders should know once they are stored.
     pub notices: Vec<Notice>,
 }
 
-/// Carries out orders, and whatever is due then. An order that cannot be carried out is refused once, and recorded like
-/// the others.
+/// Does the work of a plan. An order that cannot be carried out is refused once, and recorded like the others.
 ///
 /// # Errors
 /// When no key can be made.
-pub fn carry_out(
-    mut set: KeySet,
-    handled: Handled,
-    orders: &[Pending],
-    context: &ChangeContext<'_>,
-) -> Result<Changed, ChangeError> {
+pub fn carry_out(work: Work, context: &ChangeContext<'_>) -> Result<Changed, ChangeError> {
+    let (InForce { mut set, handled }, orders) = match work {
+        Work::Change { from, orders } => (from, orders),
+        Work::Make { handled, .. } => {
+            let (set, _) = KeySet::initialize(context)?;
+            return Ok(Changed { keys: InForce { set, handled }, notices: Vec::new() });
+        }
+    };
     let mut notices = Vec::new();
-    for pending in orders {
+    for pending in &orders {
         notices.extend(match &pending.order {
             Err(error) => Some(Notice::refused(pending, &error.to_string())),
-            Ok(Order::AcceptClock) => accept_clock(&mut set, pending, context),
+            Ok(Order::AcceptClock) => Some(accept_clock(&mut set, pending, context)),
             Ok(Order::Rotate) => rotate(&mut set, context)?,
             Ok(Order::Revoke { kid, lead }) => revoke(&mut set, kid, *lead, pending, context)?,
         });
     }
     set.advance(context)?;
-    Ok(Changed { set, handled: orders.iter().fold(handled, Handled::and), notices })
+    let handled = orders.iter().fold(handled, Handled::and);
+    Ok(Changed { keys: InForce { set, handled }, notices })
 }
 
-fn accept_clock(set: &mut KeySet, pending: &Pending, context: &ChangeContext<'_>) -> Option<Notice> {
-    Some(if set.accept_clock(context) {
+fn accept_clock(set: &mut KeySet, pending: &Pending, context: &ChangeContext<'_>) -> Notice {
+    if set.accept_clock(context) {
         Notice::new(Reason::ClockAccepted, "Dates of the keys that lay ahead of the clock are now; rotation goes on.")
     } else {
         Notice::refused(pending, "no date of the keys lies ahead of the clock")
-    })
+    }
 }
 
 /// A rotation that happens at once is told as such when it is reported.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use vouch_crds::names::annotation;
-use vouch_keyring::{DocumentError, Kid, PolicyError};
+use vouch_keyring::{DocumentError, Kid};
 
 use crate::reason::Reason;
 
@@ -70,9 +70,6 @@ pub enum KeyFault {
         /// How many bytes it has.
         length: usize,
     },
-    /// The declaration contradicts itself in a way that its schema would have refused.
-    #[error("spec.signingKeys: {0}")]
-    Policy(#[from] PolicyError),
 }
 
 /// Why a Secret cannot be read.
@@ -96,7 +93,6 @@ impl KeyFault {
             Self::Foreign { .. } => Reason::ForeignKeys,
             Self::Restored { .. } => Reason::KeysRestored,
             Self::RootDamaged { .. } => Reason::RootSecretCorrupt,
-            Self::Policy(_) => Reason::Invalid,
         }
     }
 }

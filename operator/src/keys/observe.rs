@@ -13,11 +13,7 @@ use vouch_issuer::identity::secrets::ROOT_LENGTH;
 use vouch_keyring::KeySet;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{
-    KeysError,
-    fault::Damage,
-    orders::Handled,
-};
+use super::{KeysError, fault::Damage, orders::Handled};
 use crate::apply::Owner;
 
 /// The Secrets of an issuer.
@@ -72,7 +68,7 @@ impl KeySecret {
     #[must_use]
     pub fn of(mut secret: Secret, issuer: &str) -> Self {
         let document = take(&mut secret, signing_keys::DATA_KEY);
-        let set = match document.as_deref() {
+        let set = match document.as_deref().map(Vec::as_slice) {
             None | Some([]) => Err(Damage::Empty(signing_keys::DATA_KEY)),
             Some(document) => KeySet::from_json(document).map_err(Damage::from),
         };

@@ -14,7 +14,7 @@ use vouch_keyring::{KeyPolicy, KeySet, Kid, PolicyError};
 use super::{
     fault::KeyFault,
     observe::{KeySecret, Root},
-    orders::{Order, Orders, Pending},
+    orders::{Handled, Order, Orders, Pending},
 };
 
 /// What an issuer declares about its keys, and what is known of them.
@@ -54,47 +54,68 @@ impl Declared {
     }
 
     /// The keys of which it is known that they were revoked.
-    pub(super) fn revoked(&self) -> impl Iterator<Item = &KeyStatus> {
+    fn revoked(&self) -> impl Iterator<Item = &KeyStatus> {
         self.status.keys.iter().filter(|key| key.state == KeyState::Revoked)
     }
 
     /// A key that the set publishes although it was revoked.
     #[must_use]
     pub fn resurrected(&self, set: &KeySet) -> Option<Kid> {
-        let kids = self.revoked().filter_map(|key| key.kid.parse().ok());
-        kids.into_iter().find(|kid| set.key(kid).is_some())
+        self.revoked().filter_map(|key| key.kid.parse().ok()).find(|kid| set.key(kid).is_some())
     }
 }
 
+/// Keys that are stored.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// The keys.
+    pub set: KeySet,
+    /// The orders that made them what they are.
+    pub handled: Handled,
+}
+
 /// What is to be done about the signing keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum KeyPlan {
     /// Nothing is due.
-    Keep,
-    /// Make keys. The Secret is made, or overwritten when it holds what nobody can read.
+    Keep(InForce),
+    /// Store other keys than before.
+    Write(Work),
+    /// Leave them alone.
+    Stand(KeyFault),
+}
+
+/// What becomes of the signing keys.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// They are made. The Secret is made, too, or overwritten when it holds what nobody can read.
     Make {
         /// Whether an administrator has given up the keys that were there.
         given_up: bool,
+        /// What is recorded as carried out.
+        handled: Handled,
     },
-    /// Carry out these orders, and what is due.
+    /// Orders are carried out, and what is due.
     Change {
+        /// The keys as they are.
+        from: InForce,
         /// In this order.
         orders: Vec<Pending>,
     },
-    /// Leave them alone.
-    Stand(KeyFault),
 }
 
 impl fmt::Display for KeyPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Keep => f.write_str("nothing is due"),
-            Self::Make { given_up: false } => f.write_str("make the first keys"),
-            Self::Make { given_up: true } => f.write_str("make new keys in the place of those that were given up"),
-            Self::Change { orders } if orders.is_empty() => f.write_str("rotate as is due"),
-            Self::Change { orders } => {
-                let orders: Vec<_> = orders.iter().map(|order| format!("{}: {}", order.annotation, order.value)).collect();
-                write!(f, "carry out {}, and what is due", orders.join(", "))
+            Self::Keep(_) => f.write_str("nothing is due"),
+            Self::Write(Work::Make { given_up: false, .. }) => f.write_str("make the first keys"),
+            Self::Write(Work::Make { given_up: true, .. }) => {
+                f.write_str("make new keys in the place of those that were given up")
+            }
+            Self::Write(Work::Change { orders, .. }) if orders.is_empty() => f.write_str("do what is due"),
+            Self::Write(Work::Change { orders, .. }) => {
+                let orders = orders.iter().map(|order| format!("{}: {}", order.annotation, order.value));
+                write!(f, "carry out {}, and what is due", orders.collect::<Vec<_>>().join(", "))
             }
             Self::Stand(fault) => fault.fmt(f),
         }
@@ -107,40 +128,40 @@ pub fn plan(stored: Option<&KeySecret>, declared: &Declared, now: Timestamp) -> 
     let secret = signing_keys::name(&declared.name);
     let initialized_at = declared.initialized_at();
     let given_up = initialized_at.is_some_and(|at| declared.orders.give_up(at));
+    let make = || KeyPlan::Write(Work::Make { given_up, handled: declared.orders.outlived(given_up) });
     let Some(stored) = stored else {
         return match initialized_at {
-            None => KeyPlan::Make { given_up: false },
-            Some(_) if given_up => KeyPlan::Make { given_up },
-            Some(initialized_at) => KeyPlan::Stand(KeyFault::Missing { secret, initialized_at }),
+            Some(initialized_at) if !given_up => KeyPlan::Stand(KeyFault::Missing { secret, initialized_at }),
+            _ => make(),
         };
     };
     if stored.url.as_ref() != Some(&declared.url) {
         return KeyPlan::Stand(KeyFault::Foreign { secret, found: stored.url.clone(), url: declared.url.clone() });
     }
     match &stored.set {
-        Err(_) if given_up => KeyPlan::Make { given_up },
+        Err(_) if given_up => make(),
         Err(damage) => KeyPlan::Stand(KeyFault::Unreadable { secret, damage: damage.clone(), initialized_at }),
-        Ok(set) => keep_or_change(stored, set, declared, secret, now),
+        Ok(set) => {
+            let from = InForce { set: set.clone(), handled: stored.handled.clone() };
+            keep_or_change(from, stored.labelled, declared, secret, now)
+        }
     }
 }
 
-fn keep_or_change(
-    stored: &KeySecret,
-    set: &KeySet,
-    declared: &Declared,
-    secret: String,
-    now: Timestamp,
-) -> KeyPlan {
-    let mut orders = declared.orders.pending(&stored.handled);
-    if let Some(kid) = declared.resurrected(set) {
+fn keep_or_change(from: InForce, labelled: bool, declared: &Declared, secret: String, now: Timestamp) -> KeyPlan {
+    let mut orders = declared.orders.pending(&from.handled);
+    if let Some(kid) = declared.resurrected(&from.set) {
         orders.retain(|pending| matches!(pending.order, Ok(Order::Revoke { .. })));
         return match orders.is_empty() {
             true => KeyPlan::Stand(KeyFault::Restored { secret, kid }),
-            false => KeyPlan::Change { orders },
+            false => KeyPlan::Write(Work::Change { from, orders }),
         };
     }
-    let due = !vouch_keyring::plan(set, &declared.policy, now).is_empty();
-    if orders.is_empty() && !due && stored.labelled { KeyPlan::Keep } else { KeyPlan::Change { orders } }
+    let due = !vouch_keyring::plan(&from.set, &declared.policy, now).is_empty();
+    match orders.is_empty() && !due && labelled {
+        true => KeyPlan::Keep(from),
+        false => KeyPlan::Write(Work::Change { from, orders }),
+    }
 }
 
 /// What is to be done about the root secret.

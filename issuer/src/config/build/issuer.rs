@@ -8,7 +8,7 @@ use vouch_crds::issuer::{
     AttestationRoots as DeclaredRoots, AuthenticatorPolicy as DeclaredPolicy, Authenticators as DeclaredAuthenticators,
     RateLimit as DeclaredLimit, SigningAlgorithm, VouchIssuerSpec,
 };
-use vouch_keyring::{Algorithm, KeyPolicy, KeyPolicySettings};
+use vouch_keyring::{Algorithm, KeyPolicy, KeyPolicySettings, PolicyError};
 
 use super::{parse, parse_all};
 use crate::config::{
@@ -39,7 +39,7 @@ pub(super) fn issuer(
         ),
         name: spec.organization.name.clone(),
     };
-    let key_policy = key_policy(manifest, spec, problems);
+    let key_policy = checked_key_policy(manifest, spec, problems);
     let trusted_proxies = parse_all(manifest, "spec.http.trustedProxies", &spec.http.trusted_proxies, problems);
     let authenticators = authenticators(manifest, &spec.authenticators, manifests, problems);
     Some(Config {
@@ -77,26 +77,29 @@ fn rate_limit(declared: DeclaredLimit) -> RateLimit {
     RateLimit { requests_per_minute: positive(declared.requests_per_minute), burst: positive(declared.burst) }
 }
 
-fn key_policy(manifest: &Manifest, spec: &VouchIssuerSpec, problems: &mut Vec<Problem>) -> Option<KeyPolicy> {
+/// How the signing keys of an issuer rotate. The operator rotates by it what the issuer signs with.
+///
+/// # Errors
+/// When its schema has not been asked, and would have refused it.
+pub fn key_policy(spec: &VouchIssuerSpec) -> Result<KeyPolicy, PolicyError> {
     let algorithms = spec.signing_keys.algorithms.iter().map(|algorithm| match algorithm {
         SigningAlgorithm::Es256 => Algorithm::Es256,
         SigningAlgorithm::Rs256 => Algorithm::Rs256,
     });
-    let settings = KeyPolicySettings {
+    KeyPolicy::new(KeyPolicySettings {
         algorithms: algorithms.collect(),
         rotation_period: spec.signing_keys.rotation_period.into(),
         publish_lead: spec.signing_keys.publish_lead.into(),
         retain_retired: spec.signing_keys.retain_retired.into(),
         max_token_lifetime: Duration::from(spec.session.lifetime).max(spec.aws.token_lifetime.into()),
+    })
+}
+
+fn checked_key_policy(manifest: &Manifest, spec: &VouchIssuerSpec, problems: &mut Vec<Problem>) -> Option<KeyPolicy> {
+    let found = |error: PolicyError| {
+        error.0.iter().map(|problem| manifest.problem("spec.signingKeys", problem.to_string())).collect::<Vec<_>>()
     };
-    match KeyPolicy::new(settings) {
-        Ok(policy) => Some(policy),
-        Err(error) => {
-            let found = error.0.iter().map(|problem| manifest.problem("spec.signingKeys", problem.to_string()));
-            problems.extend(found);
-            None
-        }
-    }
+    key_policy(spec).map_err(|error| problems.extend(found(error))).ok()
 }
 
 fn authenticators(

@@ -10,6 +10,7 @@ use std::{collections::HashMap, fmt::Display, str::FromStr};
 
 use vouch_crds::issuer::VouchIssuerSpec;
 
+pub use self::issuer::key_policy;
 use super::{
     Config,
     manifest::{Kind, Manifest},
