@@ -1,5 +1,7 @@
 //! What the operator reports of a `VouchIssuer`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,10 @@ pub struct VouchIssuerStatus {
     pub keys_initialized_at: Option<Time>,
     /// Every published or revoked key, the oldest first.
     pub keys: Vec<KeyStatus>,
+    /// Orders about signing keys that have been carried out or refused: by annotation, the value that was the order.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub handled_orders: BTreeMap<String, String>,
 }
 
 /// A signing key.
