@@ -36,7 +36,9 @@ pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failu
                 .await
         }
         Command::Keys(keys) => manage_keys(keys, output).await,
-        Command::Serve(_) | Command::Init(_) | Command::Check(_) | Command::Reference => Ok(()),
+        Command::Serve(_) | Command::Init(_) | Command::Check(_) | Command::CheckEndpoint(_) | Command::Reference => {
+            Ok(())
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Standard output carries answers (and, while serving, the audit trail); everything else goes to standard error.
 
 mod check;
+mod check_endpoint;
 pub mod env;
 mod init;
 mod manage;
@@ -69,6 +70,8 @@ enum Command {
     Init(Files),
     /// Check a manifest and report every mistake in it
     Check(Manifest),
+    /// Fetch the discovery document and the keys of an issuer, and check them as a verifier would
+    CheckEndpoint(check_endpoint::CheckEndpointArgs),
     /// Invite a person to enroll a security key
     Invite(InviteArgs),
     /// Look at people
@@ -190,6 +193,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Reference => Ok(write!(std::io::stdout(), "{}", reference::markdown())?),
         Command::Check(manifest) => print(output, &check::check(&manifest)?),
+        Command::CheckEndpoint(args) => {
+            print(output, &runtime()?.block_on(check_endpoint::check_endpoint(&args))?)
+        }
         Command::Serve(args) => runtime()?.block_on(serve::serve(&args)),
         Command::Init(files) => print(output, &runtime()?.block_on(init::init(&files))?),
         command => runtime()?.block_on(manage::manage(command, output)),
