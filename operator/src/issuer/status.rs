@@ -1,5 +1,7 @@
 //! What is reported of an issuer, from what is known after a pass.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::{
     api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus},
@@ -29,6 +31,8 @@ pub struct KeysReport {
     pub initialized_at: Option<Time>,
     /// Every published or revoked key, the oldest first.
     pub keys: Vec<KeyStatus>,
+    /// The orders that have been carried out or refused: by annotation, the value that was the order.
+    pub handled_orders: BTreeMap<String, String>,
     /// When the planner has something to do next.
     pub next_transition: Option<Timestamp>,
 }
@@ -95,6 +99,7 @@ pub fn status(issuer: &VouchIssuer, findings: &[Finding], known: Option<&Known>,
         status.next_rotation.clone_from(&keys.next_rotation);
         status.keys_initialized_at.clone_from(&keys.initialized_at);
         status.keys.clone_from(&keys.keys);
+        status.handled_orders.clone_from(&keys.handled_orders);
     }
     status
 }
@@ -239,6 +244,7 @@ mod tests {
             next_rotation: None,
             initialized_at: None,
             keys: Vec::new(),
+            handled_orders: BTreeMap::new(),
             next_transition: None,
         };
         let known = Known { keys: Some(keys), ..Known::default() };

@@ -104,6 +104,12 @@ impl Handled {
         serde_json::to_string(self)
     }
 
+    /// By annotation, the value that was the order.
+    #[must_use]
+    pub const fn by_annotation(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
     /// These and one more.
     #[must_use]
     pub fn and(mut self, done: &Pending) -> Self {

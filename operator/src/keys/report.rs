@@ -48,6 +48,7 @@ pub fn report(keys: &InForce, fault: Option<&KeyFault>, declared: &Declared, now
         next_rotation: next_rotation(set, policy, Algorithm::Es256).map(Time),
         initialized_at: initialized_at.map(Time),
         keys: statuses(set, &declared.status.keys),
+        handled_orders: keys.handled.by_annotation().clone(),
         next_transition: next_transition(set, policy, now).filter(|at| *at > now),
     }
 }
@@ -61,6 +62,7 @@ pub fn unchanged(status: &VouchIssuerStatus, finding: Finding) -> KeysReport {
         next_rotation: status.next_rotation.clone(),
         initialized_at: status.keys_initialized_at.clone(),
         keys: status.keys.clone(),
+        handled_orders: status.handled_orders.clone(),
         next_transition: None,
     }
 }

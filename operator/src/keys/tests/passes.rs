@@ -176,6 +176,18 @@ async fn keys_are_written_before_they_are_reported() {
 }
 
 #[tokio::test]
+async fn whoever_gave_an_order_reads_in_the_status_that_it_was_carried_out() {
+    let world = World::made().await;
+    assert!(world.status()["handledOrders"].is_null());
+    world.order(annotation::ROTATE_KEYS, "1");
+    world.pass().await.unwrap();
+    assert_eq!(world.status()["handledOrders"], json!({annotation::ROTATE_KEYS: "1"}));
+    world.delete("login-signing-keys").await;
+    world.pass().await.unwrap();
+    assert_eq!(world.status()["handledOrders"], json!({annotation::ROTATE_KEYS: "1"}));
+}
+
+#[tokio::test]
 async fn the_next_pass_is_at_the_next_transition() {
     let world = World::made().await;
     NOW.set(PERIOD - 7);
