@@ -23,6 +23,7 @@ LOCKED := --locked
 endif
 
 CARGO_DENY := 0.20.2
+CARGO_CYCLONEDX := 0.5.9
 # Both, because people use both.
 HELM := v4.3.1
 HELM_3 := v3.22.0
@@ -39,6 +40,8 @@ FUZZ_SECONDS := 10
 PACKAGES_TO_BUILD := g++ gcc libc6-dev libudev-dev make pkg-config
 PACKAGES_FOR_VIRTUAL_KEY := clang
 PACKAGES_TO_TEST := faketime strace util-linux
+# To link programs statically, C in them included.
+PACKAGES_FOR_IMAGES := ca-certificates musl-tools
 # To run the nodes of the test cluster; a control plane alone needs none of it.
 PACKAGES_FOR_CLUSTER := conntrack containerd containernetworking-plugins iptables nftables runc util-linux
 
@@ -109,6 +112,14 @@ virtual-key: setup-virtual-key ## Build the security key in software, which the 
 cluster: setup-cluster ## Build the Kubernetes that the tests and the demo use; the first time takes a quarter of an hour.
 	@e2e/cluster/build
 
+.PHONY: images
+images: setup-images cluster ## Pack the static programs as OCI archives, for tests; RELEASE=1 as for people.
+	@LOCKED=$(LOCKED) images/build
+
+.PHONY: sbom
+sbom: setup-build ## Write what the images are made of, as CycloneDX.
+	@CYCLONEDX=$$(setup/cargo-tool cargo-cyclonedx $(CARGO_CYCLONEDX)) images/sbom
+
 .PHONY: test-cluster
 test-cluster: ## Check the code of the test cluster itself. Starts nothing.
 	@setup/go
@@ -123,10 +134,13 @@ try-cluster: cluster ## Start and break real clusters, and see that nothing of t
 test-chart: setup-build setup-helm cluster ## Check the chart: with both Helms, against the programs it installs, and on an API server.
 	cargo test $(LOCKED) --package vouch-chart
 
-.PHONY: setup-cluster setup-helm
+.PHONY: setup-cluster setup-helm setup-images
 setup-cluster:
 	@setup/go
 	@setup/packages $(PACKAGES_FOR_CLUSTER)
+setup-images: setup-build
+	@setup/packages $(PACKAGES_FOR_IMAGES)
+	@setup/rust-target $(shell uname -m)-unknown-linux-musl
 setup-helm:
 	@setup/go-tool helm helm.sh/helm/v4/cmd/helm $(HELM) >/dev/null
 	@setup/go-tool helm helm.sh/helm/v3/cmd/helm $(HELM_3) >/dev/null
