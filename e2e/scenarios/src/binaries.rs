@@ -48,6 +48,32 @@ pub fn virtual_key() -> PathBuf {
     path
 }
 
+/// `cluster`, which is the test cluster: `VOUCH_CLUSTER`.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn cluster() -> PathBuf {
+    named("VOUCH_CLUSTER", "make cluster")
+}
+
+/// Helm: `VOUCH_HELM`.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn helm() -> PathBuf {
+    named("VOUCH_HELM", "make setup-helm")
+}
+
+/// A program by the variable that names it, which the Makefile sets.
+fn named(variable: &str, target: &str) -> PathBuf {
+    let path = env::var_os(variable).map(PathBuf::from);
+    let path = path.unwrap_or_else(|| panic!("{variable} is not set; the Makefile sets it, and builds it: {target}"));
+    assert!(path.exists(), "{} is missing; build it first: {target}", path.display());
+    path
+}
+
 /// The folder of the real AWS clients, which are installed when they are missing.
 ///
 /// # Panics

@@ -19,6 +19,7 @@ pub mod developer;
 pub mod guide;
 pub mod interruption;
 pub mod issuer;
+pub mod kubernetes;
 pub mod manifest;
 pub mod meddler;
 pub mod pki;

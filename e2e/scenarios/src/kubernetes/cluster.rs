@@ -1,0 +1,153 @@
+//! One real cluster, and what can happen to it.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{audit::Audit, images::Images};
+use crate::{binaries, process::Ran};
+
+/// For everything that Kubernetes does by itself, a lost node included.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A cluster that ends with this process, however that ends.
+#[derive(Debug)]
+pub struct Cluster {
+    program: PathBuf,
+    description: Description,
+}
+
+/// What the tool says of a cluster; see `e2e/cluster/README.md`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Description {
+    dir: PathBuf,
+    kubeconfig: PathBuf,
+    audit_log: PathBuf,
+}
+
+impl Cluster {
+    /// Starts one whose nodes have the images.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(nodes: u32, images: &Images) -> Self {
+        let program = binaries::cluster();
+        let mut command = Command::new(&program);
+        command.args(["up", "-nodes", &nodes.to_string(), "-owner-pid", &std::process::id().to_string()]);
+        for archive in images.archives() {
+            command.arg("-image").arg(archive);
+        }
+        command.env_remove("CLUSTER_DIR").env_remove("KUBECONFIG").stderr(Stdio::piped());
+        let ran = Ran::to_the_end(format!("cluster up -nodes {nodes}"), &mut command).succeeded();
+        let exported = ran.stdout.lines().find_map(|line| line.strip_prefix("export CLUSTER_DIR="));
+        let folder = exported.unwrap_or_else(|| panic!("{ran}")).trim_matches(['"', '\'']);
+        let description = std::fs::read(Path::new(folder).join("cluster.json")).unwrap();
+        Self { program, description: serde_json::from_slice(&description).unwrap() }
+    }
+
+    /// Whom `kubectl`, Helm and the plugin talk to.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.description.kubeconfig
+    }
+
+    /// Runs a command of the tool, such as `node stop 2`.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn tool(&self, line: &str) -> Ran {
+        let mut command = self.command();
+        command.args(line.split_whitespace());
+        Ran::to_the_end(format!("cluster {line}"), &mut command).succeeded()
+    }
+
+    /// Runs `kubectl` as administrator.
+    #[must_use]
+    pub fn kubectl(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command();
+        command.arg("kubectl").args(arguments);
+        Ran::to_the_end(format!("kubectl {}", arguments.join(" ")), &mut command)
+    }
+
+    /// Runs `kubectl … --filename -` with a manifest on standard input.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn kubectl_with(&self, arguments: &[&str], manifest: &str) -> Ran {
+        let mut command = self.command();
+        command.arg("kubectl").args(arguments).args(["--filename", "-"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
+        Ran::new(format!("kubectl {} -f -", arguments.join(" ")), &child.wait_with_output().unwrap())
+    }
+
+    /// Applies manifests as people do, or insists that they are taken.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub fn apply(&self, manifest: &str) {
+        let _ = self.kubectl_with(&["apply"], manifest).succeeded();
+    }
+
+    /// An object, or a list of them, when there is one: `get` with what is asked for.
+    ///
+    /// # Panics
+    /// When the API server answers with anything but it or its absence.
+    #[must_use]
+    pub fn get(&self, what: &[&str]) -> Option<Value> {
+        let arguments = [&["get", "--output=json", "--ignore-not-found"], what].concat();
+        let ran = self.kubectl(&arguments).succeeded();
+        (!ran.stdout.trim().is_empty()).then(|| ran.json())
+    }
+
+    /// Waits until `get` gives something with which `test` is content; while there is nothing, or the API server is away,
+    /// that is null.
+    ///
+    /// # Panics
+    /// When it does not come to that; the last answer is told.
+    pub fn await_object(&self, description: &str, what: &[&str], test: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        loop {
+            let object = self.try_get(what).unwrap_or_default();
+            if test(&object) {
+                return object;
+            }
+            assert!(started.elapsed() < PATIENCE, "waited in vain for {description}; there is:\n{object:#}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn try_get(&self, what: &[&str]) -> Option<Value> {
+        let ran = self.kubectl(&[&["get", "--output=json", "--ignore-not-found"], what].concat());
+        serde_json::from_str(&ran.stdout).ok()
+    }
+
+    /// What the API server has recorded so far.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::read(&self.description.audit_log)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("CLUSTER_DIR", &self.description.dir).env("KUBECONFIG", self.kubeconfig());
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.command().arg("down").output();
+    }
+}

@@ -1,0 +1,136 @@
+//! Steady load while something breaks: people sign in, programs ask for credentials, verifiers read the key set. Whatever
+//! fails is tried once more; what fails then is lost.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::site::Site;
+use crate::{
+    developer::{Developer, unlock_unless_it_ends},
+    guide::{self, HUB, developer_role},
+    manifest::ISSUER_URL,
+    virtual_key::VirtualKey,
+};
+
+/// Between two requests of one kind.
+const PACE: Duration = Duration::from_millis(100);
+/// Nobody waits for longer.
+const BOUND: Duration = Duration::from_secs(600);
+/// Durations of AWS sessions, in seconds. One that nobody asked for before is a credential that nobody has cached.
+const DURATIONS: std::ops::Range<usize> = 900..3600;
+
+/// People and programs at work. Dropping it sends them home.
+#[derive(Debug)]
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    workers: Vec<(&'static str, JoinHandle<Tally>)>,
+    _keys: Vec<VirtualKey>,
+}
+
+/// How requests of one kind went.
+#[derive(Debug, Default)]
+struct Tally {
+    done: usize,
+    retried: Vec<String>,
+    lost: Vec<String>,
+}
+
+impl Load {
+    /// Alice's programs ask for credentials, bob signs in again and again, and a verifier reads what is published.
+    ///
+    /// # Panics
+    /// When the two cannot enroll.
+    #[must_use]
+    pub fn begin(site: &Site<'_>) -> Self {
+        site.cloud.prepare(&guide::direct_role(HUB));
+        let (alice, alices_key) = site.signed_in("alice");
+        let (bob, bobs_key) = site.signed_in("bob");
+        let verifier = site.trusting(reqwest::blocking::Client::builder()).pool_max_idle_per_host(0);
+        let proxy = reqwest::Proxy::all(site.cloud.standin.proxy()).unwrap();
+        let verifier = verifier.proxy(proxy).timeout(Duration::from_secs(10)).build().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let worker = |job: Box<dyn FnMut(usize) -> Result<(), String> + Send>| {
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || work(&stop, job))
+        };
+        let workers = vec![
+            ("credentials", worker(Box::new(move |turn| credential(&alice, turn)))),
+            ("logins", worker(Box::new(move |_| login(&bob)))),
+            ("key sets", worker(Box::new(move |_| key_set(&verifier)))),
+        ];
+        Self { stop, workers, _keys: vec![alices_key, bobs_key] }
+    }
+
+    /// Ends it, and insists that every kind of request was made and none was lost.
+    ///
+    /// # Panics
+    /// When one was lost.
+    pub fn end_without_loss(mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for (kind, worker) in self.workers.drain(..) {
+            let tally = worker.join().unwrap_or_else(|_| panic!("{kind}: a program hung"));
+            let Tally { done, retried, lost } = &tally;
+            eprintln!("{kind}: {done} answered, {} of them at the second try", retried.len());
+            assert!(lost.is_empty(), "{kind}: {} lost, {done} answered:\n{}", lost.len(), lost.join("\n"));
+            assert!(*done > 0, "no {kind}");
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.workers.drain(..).for_each(|(_, worker)| drop(worker.join()));
+    }
+}
+
+fn work(stop: &AtomicBool, mut job: Box<dyn FnMut(usize) -> Result<(), String> + Send>) -> Tally {
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    let mut turn = 0;
+    while !stop.load(Ordering::SeqCst) && started.elapsed() < BOUND {
+        turn += 1;
+        match job(turn) {
+            Ok(()) => tally.done += 1,
+            Err(first) => match job(turn) {
+                Ok(()) => {
+                    tally.done += 1;
+                    tally.retried.push(first);
+                }
+                Err(second) => tally.lost.push(format!("{first}\n  and then: {second}")),
+            },
+        }
+        thread::sleep(PACE);
+    }
+    tally
+}
+
+fn credential(person: &Developer, turn: usize) -> Result<(), String> {
+    let duration = (DURATIONS.start + turn % DURATIONS.len()).to_string();
+    let ran = person.vouch(&["credential", "aws", "--role", &developer_role(HUB), "--duration", &duration]);
+    if ran.code == Some(0) { Ok(()) } else { Err(ran.to_string()) }
+}
+
+fn login(person: &Developer) -> Result<(), String> {
+    let mut terminal = person.vouch_at_terminal(&["login", "--force"]);
+    let _ = unlock_unless_it_ends(&mut terminal);
+    let finished = terminal.finish();
+    if finished.status.success() { Ok(()) } else { Err(finished.text) }
+}
+
+fn key_set(verifier: &reqwest::blocking::Client) -> Result<(), String> {
+    let answer = verifier.get(format!("{ISSUER_URL}/.well-known/jwks.json")).send();
+    let answer =
+        answer.and_then(reqwest::blocking::Response::error_for_status).map_err(|error| format!("{error:?}"))?;
+    let keys: serde_json::Value = answer.json().map_err(|error| format!("{error:?}"))?;
+    match keys["keys"].as_array() {
+        Some(keys) if !keys.is_empty() => Ok(()),
+        _ => Err(format!("an empty key set: {keys}")),
+    }
+}
