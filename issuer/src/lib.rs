@@ -4,6 +4,7 @@ pub mod admin;
 pub mod audit;
 pub mod aws;
 pub mod clock;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod database;

@@ -79,6 +79,7 @@ pub struct Metrics {
     keys: Family<StateLabel, Gauge>,
     next_rotation: Gauge<f64, AtomicU64>,
     key_store_up: Gauge,
+    store_up: Gauge,
     certificate_up: Gauge,
     reload_refused: Gauge,
     limited_addresses: Gauge,
@@ -95,6 +96,8 @@ pub struct Gauges {
     pub next_rotation: f64,
     /// Whether the key store could be read the last time.
     pub key_store_up: bool,
+    /// Whether the store is current and takes writes.
+    pub store_up: bool,
     /// Whether the configuration on disk was refused.
     pub reload_refused: bool,
     /// Addresses and accounts the rate limiter remembers.
@@ -115,6 +118,7 @@ impl Metrics {
             keys: Family::default(),
             next_rotation: Gauge::default(),
             key_store_up: Gauge::default(),
+            store_up: Gauge::default(),
             certificate_up: Gauge::default(),
             reload_refused: Gauge::default(),
             limited_addresses: Gauge::default(),
@@ -139,6 +143,7 @@ impl Metrics {
         let help = "Time until the planner changes a signing key; negative: overdue";
         r.register_with_unit("next_rotation", help, Unit::Seconds, self.next_rotation.clone());
         r.register("key_store_up", "1 when the key store could be read the last time", self.key_store_up.clone());
+        r.register("store_up", "0 while the store is read from memory and takes no writes", self.store_up.clone());
         r.register("certificate_up", "0 when the TLS files on disk could not be taken", self.certificate_up.clone());
         let help = "1 when the configuration on disk is wrong and the previous one stays in force";
         r.register("reload_refused", help, self.reload_refused.clone());
@@ -198,6 +203,7 @@ impl Metrics {
         }
         self.next_rotation.set(now.next_rotation);
         self.key_store_up.set(now.key_store_up.into());
+        self.store_up.set(now.store_up.into());
         self.reload_refused.set(now.reload_refused.into());
         self.limited_addresses.set(i64::try_from(now.limited).unwrap_or(i64::MAX));
         let mut text = String::new();

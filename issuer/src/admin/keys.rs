@@ -9,7 +9,7 @@ use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, NoSigne
 use super::{AdminError, Office, moment};
 use crate::{
     database::DatabaseError,
-    keys::{CLOCK_BEHIND, KeyStatus, KeyStore, KeyStoreFault, change, event, statuses},
+    keys::{CLOCK_BEHIND, KeySource as _, KeyStatus, KeyStoreFault, change, event, statuses},
     outbox,
 };
 

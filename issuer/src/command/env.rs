@@ -16,3 +16,7 @@ pub const TLS_KEY: &str = "VOUCH_ISSUER_TLS_KEY";
 pub const LOG: &str = "VOUCH_ISSUER_LOG";
 /// How the log looks.
 pub const LOG_FORMAT: &str = "VOUCH_ISSUER_LOG_FORMAT";
+/// The `VouchIssuer`, in a cluster.
+pub const ISSUER: &str = "VOUCH_ISSUER_NAME";
+/// The namespace of the `VouchIssuer`; pods get it from the downward API.
+pub const NAMESPACE: &str = "POD_NAMESPACE";

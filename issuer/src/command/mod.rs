@@ -193,9 +193,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Reference => Ok(write!(std::io::stdout(), "{}", reference::markdown())?),
         Command::Check(manifest) => print(output, &check::check(&manifest)?),
-        Command::CheckEndpoint(args) => {
-            print(output, &runtime()?.block_on(check_endpoint::check_endpoint(&args))?)
-        }
+        Command::CheckEndpoint(args) => print(output, &runtime()?.block_on(check_endpoint::check_endpoint(&args))?),
         Command::Serve(args) => runtime()?.block_on(serve::serve(&args)),
         Command::Init(files) => print(output, &runtime()?.block_on(init::init(&files))?),
         command => runtime()?.block_on(manage::manage(command, output)),

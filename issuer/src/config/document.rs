@@ -26,7 +26,7 @@ pub(super) struct SyntaxError {
     pub(super) reason: String,
 }
 
-/// A value and the line it begins in, from 1.
+/// A value and the line it begins in, from 1; 0 for what was never a text.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) line: u64,
@@ -155,6 +155,24 @@ impl Node {
             }
             Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => None,
         }
+    }
+}
+
+impl From<&Value> for Node {
+    fn from(value: &Value) -> Self {
+        let content = match value {
+            Value::Null => Content::Null,
+            Value::Bool(value) => Content::Bool(*value),
+            Value::Number(value) => Content::Number(value.clone()),
+            Value::String(value) => Content::Text(value.clone()),
+            Value::Array(items) => Content::List(items.iter().map(Self::from).collect()),
+            Value::Object(members) => {
+                let member =
+                    |(key, value): (&String, &Value)| Member { key: key.clone(), line: 0, value: value.into() };
+                Content::Map(members.iter().map(member).collect())
+            }
+        };
+        Self { line: 0, content }
     }
 }
 

@@ -83,7 +83,8 @@ impl Manifest {
 
 fn place(node: &Node, object: String, field: &str) -> Place {
     let field = (!field.is_empty()).then(|| field.to_owned());
-    Place { file: None, line: Some(node.line_of(field.as_deref().unwrap_or_default())), object: Some(object), field }
+    let line = Some(node.line_of(field.as_deref().unwrap_or_default())).filter(|line| *line > 0);
+    Place { file: None, line, object: Some(object), field }
 }
 
 /// The schemas of everything that a stream may contain.

@@ -1,7 +1,8 @@
 //! What an issuer is told to do, read from the same manifests that a cluster takes.
 //!
 //! A file is a YAML stream with one `VouchIssuer` and any number of `AwsFederation`, `VouchUser`, `OidcClient` and
-//! `ConfigMap` objects. Every mistake in it is reported at once, each with its place and with what would be right.
+//! `ConfigMap` objects; in a cluster they are the objects themselves. Every mistake is reported at once, each with its
+//! place and with what would be right.
 //! Nothing in here knows of HTTP or of stores, and nothing is taken from the environment.
 
 mod build;
@@ -21,6 +22,9 @@ use std::{
     path::Path,
 };
 
+use serde_json::Value;
+
+use self::document::{Document, Node};
 pub use self::{
     build::key_policy,
     model::*,
@@ -61,14 +65,36 @@ fn read(path: &Path) -> Result<String, String> {
 /// Every mistake in it, in the order of its lines.
 pub fn load_str(text: &str) -> Result<Config, Problems> {
     let (documents, syntax_errors) = document::read(text);
-    let complete = syntax_errors.is_empty();
-    let mut problems: Vec<Problem> = syntax_errors.into_iter().map(Problem::from).collect();
+    read_documents(documents, syntax_errors.into_iter().map(Problem::from).collect(), Setting::Alone)
+}
+
+/// Reads the objects of a cluster, as its API server has them.
+///
+/// # Errors
+/// Every mistake in them.
+pub fn load_objects(objects: &[Value]) -> Result<Config, Problems> {
+    let documents = objects.iter().enumerate();
+    let documents = documents.map(|(index, object)| Document { number: index + 1, root: Node::from(object) });
+    read_documents(documents.collect(), Vec::new(), Setting::Cluster)
+}
+
+/// Where an issuer runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Setting {
+    /// By itself, with a file and a database.
+    Alone,
+    /// In pods, which keep people in the cluster.
+    Cluster,
+}
+
+fn read_documents(documents: Vec<Document>, mut problems: Vec<Problem>, setting: Setting) -> Result<Config, Problems> {
+    let complete = problems.is_empty();
     let schemas = manifest::Schemas::new();
     let checked = documents.into_iter().map(|document| schemas.check(document, &mut problems));
     let manifests: Vec<_> = checked.collect();
     let complete = complete && manifests.iter().all(Option::is_some);
     let manifests: Vec<_> = manifests.into_iter().flatten().collect();
-    let config = build::build(&manifests, complete, &mut problems);
+    let config = build::build(&manifests, complete, setting, &mut problems);
     match (config, Problems::new(problems)) {
         (Some(config), None) => Ok(config),
         (_, Some(problems)) => Err(problems),

@@ -1,5 +1,7 @@
 //! The private listener: liveness, readiness, metrics. It is never reachable from where people are.
 
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
 use axum::{
     Json, Router,
     extract::State,
@@ -18,14 +20,72 @@ pub const READYZ: &str = "/readyz";
 /// For Prometheus.
 pub const METRICS: &str = "/metrics";
 
+/// What an issuer that is starting waits for; `None`: it is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// For the objects that configure it.
+    pub configuration: Option<String>,
+    /// For the signing keys.
+    pub keys: Option<String>,
+    /// For the root secret.
+    pub root_secret: Option<String>,
+    /// For the people.
+    pub store: Option<String>,
+}
+
+impl Waiting {
+    /// What is not there, each in a sentence.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        [&self.configuration, &self.keys, &self.root_secret, &self.store].into_iter().filter_map(Option::as_deref)
+    }
+}
+
+/// How far an issuer has come: what the private listener answers by.
+#[derive(Debug, Default)]
+pub struct Standing {
+    issuer: OnceLock<SharedIssuer>,
+    waiting: RwLock<Waiting>,
+}
+
+impl Standing {
+    /// Of an issuer that runs.
+    #[must_use]
+    pub fn running(issuer: SharedIssuer) -> Self {
+        let standing = Self::default();
+        standing.run(issuer);
+        standing
+    }
+
+    /// The issuer runs from now on.
+    pub fn run(&self, issuer: SharedIssuer) {
+        // A second issuer in one process does not exist.
+        let _ = self.issuer.set(issuer);
+    }
+
+    /// What the issuer waits for now. Whether that is another thing than before.
+    pub fn wait_for(&self, waiting: &Waiting) -> bool {
+        let mut known = self.waiting.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *known != *waiting;
+        known.clone_from(waiting);
+        changed
+    }
+
+    async fn readiness(&self) -> Readiness {
+        match self.issuer.get() {
+            Some(issuer) => readiness(issuer).await,
+            None => self.waiting.read().unwrap_or_else(PoisonError::into_inner).clone().into(),
+        }
+    }
+}
+
 /// The private surface.
-pub fn private(issuer: SharedIssuer) -> Router {
+pub fn private(standing: Arc<Standing>) -> Router {
     Router::new()
         .route(LIVEZ, get(async || "ok\n"))
         .route(READYZ, get(readyz))
         .route(METRICS, get(metrics))
         .fallback(async || (StatusCode::NOT_FOUND, "try /livez, /readyz or /metrics\n"))
-        .with_state(issuer)
+        .with_state(standing)
 }
 
 /// Whether traffic should come here.
@@ -50,37 +110,56 @@ struct Readiness {
     lifecycle: String,
 }
 
+impl From<Waiting> for Readiness {
+    fn from(waiting: Waiting) -> Self {
+        let Waiting { configuration, keys, root_secret, store } = waiting;
+        let said = |text: Option<String>| text.unwrap_or_else(|| OK.to_owned());
+        Self {
+            status: Verdict::NotReady,
+            keys: said(keys.or(root_secret)),
+            configuration: said(configuration),
+            store: said(store),
+            lifecycle: "starting".to_owned(),
+        }
+    }
+}
+
 const OK: &str = "ok";
 
 async fn readiness(issuer: &SharedIssuer) -> Readiness {
     let keys = issuer.keys.fault();
     let store = issuer.store.health().await.err();
+    let stale = issuer.store.stale();
     let reload_refused = issuer.lifecycle.reload_refused();
     let draining = issuer.lifecycle.draining();
     let status = if draining || store.is_some() {
         Verdict::NotReady
-    } else if keys.is_some() || reload_refused {
+    } else if keys.is_some() || reload_refused || stale.is_some() {
         Verdict::Degraded
     } else {
         Verdict::Ready
     };
-    let refused = "the changed file was refused, the previous configuration stays in force; see the log";
+    let refused = "what was changed is refused, the previous configuration stays in force; see the log";
+    let stale = stale.map(|fault| format!("{fault}; sessions go on, nobody can sign in"));
     Readiness {
         status,
         keys: keys.map_or_else(|| OK.to_owned(), |fault| format!("{fault}; the last good keys stay in use")),
         configuration: if reload_refused { refused } else { OK }.to_owned(),
-        store: store.map_or_else(|| OK.to_owned(), |error| error.to_string()),
+        store: store.map(|error| error.to_string()).or(stale).unwrap_or_else(|| OK.to_owned()),
         lifecycle: if draining { "draining" } else { OK }.to_owned(),
     }
 }
 
-async fn readyz(State(issuer): State<SharedIssuer>) -> Response {
-    let readiness = readiness(&issuer).await;
+async fn readyz(State(standing): State<Arc<Standing>>) -> Response {
+    let readiness = standing.readiness().await;
     let status = if readiness.status == Verdict::NotReady { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(readiness)).into_response()
 }
 
-async fn metrics(State(issuer): State<SharedIssuer>) -> Response {
+async fn metrics(State(standing): State<Arc<Standing>>) -> Response {
+    let Some(issuer) = standing.issuer.get() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting; see /readyz\n").into_response();
+    };
     let now = issuer.clock.now();
     let snapshot = issuer.keys.snapshot();
     let next = snapshot.next_transition.map_or(f64::NAN, |at| at.duration_since(now).as_secs_f64());
@@ -88,6 +167,7 @@ async fn metrics(State(issuer): State<SharedIssuer>) -> Response {
         keys: snapshot.count_by_state(),
         next_rotation: next,
         key_store_up: issuer.keys.fault().is_none(),
+        store_up: issuer.store.stale().is_none(),
         reload_refused: issuer.lifecycle.reload_refused(),
         limited: issuer.limits.remembered(),
     };

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,11 +13,11 @@ use tokio::task::JoinHandle;
 
 use super::{
     connections::{ConnectionLimits, Connections, Gate, raise_descriptor_limit},
-    private::private,
+    private::{Standing, private},
     router::public,
     tls::{Certificate, TlsError, TlsFiles},
 };
-use crate::state::SharedIssuer;
+use crate::{metrics::Metrics, state::SharedIssuer};
 
 /// Time for a client to send the head of its first request. Slow heads are the cheapest way to hold a connection.
 const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,6 +70,39 @@ struct Listener {
     task: JoinHandle<io::Result<()>>,
 }
 
+/// The private listener of an issuer that runs, or is still waiting for what it needs.
+pub struct PrivateListener {
+    standing: Arc<Standing>,
+    listener: Listener,
+}
+
+impl std::fmt::Debug for PrivateListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PrivateListener").field("address", &self.listener.address).finish_non_exhaustive()
+    }
+}
+
+impl PrivateListener {
+    /// Listens, and answers by `standing`.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub fn start(standing: Arc<Standing>, metrics: &Metrics, address: SocketAddr) -> Result<Self, ServerError> {
+        let limits = ConnectionLimits::private(IDLE_TIMEOUT);
+        let gate = Gate::new(Connections::new(limits, metrics.connection_meter().of("private")), |_| false);
+        let router = private(Arc::clone(&standing));
+        let listener = Listener::start(bind(address)?, router, gate, None, address)?;
+        Ok(Self { standing, listener })
+    }
+}
+
+async fn load(files: Option<&TlsFiles>) -> Result<Option<Certificate>, TlsError> {
+    match files {
+        Some(files) => Certificate::load(files.clone()).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Two listeners that accept.
 pub struct Server {
     issuer: SharedIssuer,
@@ -94,24 +128,42 @@ impl Server {
     /// # Errors
     /// When an address cannot be had or the certificate cannot be used; nothing listens then.
     pub async fn start(issuer: SharedIssuer, options: ServerOptions) -> Result<Self, ServerError> {
-        let certificate = match options.tls {
-            Some(files) => Some(Certificate::load(files).await?),
-            None => None,
-        };
-        let public_socket = bind(options.listen)?;
-        let private_socket = bind(options.private_listen)?;
+        let certificate = load(options.tls.as_ref()).await?;
+        let public = bind(options.listen)?;
+        let private = PrivateListener::start(Arc::default(), &issuer.metrics, options.private_listen)?;
+        Self::serve(issuer, public, certificate, private, &options)
+    }
+
+    /// Listens for the public, beside a private listener that has waited for this issuer.
+    ///
+    /// # Errors
+    /// When the address cannot be had or the certificate cannot be used.
+    pub async fn start_beside(
+        private: PrivateListener,
+        issuer: SharedIssuer,
+        options: ServerOptions,
+    ) -> Result<Self, ServerError> {
+        let certificate = load(options.tls.as_ref()).await?;
+        let public = bind(options.listen)?;
+        Self::serve(issuer, public, certificate, private, &options)
+    }
+
+    fn serve(
+        issuer: SharedIssuer,
+        socket: TcpListener,
+        certificate: Option<Certificate>,
+        private: PrivateListener,
+        options: &ServerOptions,
+    ) -> Result<Self, ServerError> {
         let limits = ConnectionLimits::public(raise_descriptor_limit(), IDLE_TIMEOUT);
         let meter = issuer.metrics.connection_meter();
         let gate = Gate::new(Connections::new(limits, meter.of("public")), is_proxy(&issuer));
         let router = public(SharedIssuer::clone(&issuer));
-        let public = Listener::start(public_socket, router, gate, certificate.as_ref(), options.listen)?;
-        let limits = ConnectionLimits::private(IDLE_TIMEOUT);
-        let gate = Gate::new(Connections::new(limits, meter.of("private")), |_| false);
-        let router = private(SharedIssuer::clone(&issuer));
-        let private = Listener::start(private_socket, router, gate, None, options.private_listen)?;
+        let public = Listener::start(socket, router, gate, certificate.as_ref(), options.listen)?;
+        private.standing.run(SharedIssuer::clone(&issuer));
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow(SharedIssuer::clone(&issuer))));
         let (drain_delay, drain_timeout) = (options.drain_delay, options.drain_timeout);
-        Ok(Self { issuer, public, private, certificate, drain_delay, drain_timeout })
+        Ok(Self { issuer, public, private: private.listener, certificate, drain_delay, drain_timeout })
     }
 
     /// Where the public listener really is.

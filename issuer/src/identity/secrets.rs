@@ -10,7 +10,10 @@ use aws_lc_rs::{
 use rusqlite::OptionalExtension as _;
 use zeroize::Zeroizing;
 
-use crate::database::{Database, DatabaseError};
+use crate::{
+    cluster::signing_keys::SecretFault,
+    database::{Database, DatabaseError},
+};
 
 /// Bytes of the root secret.
 pub const ROOT_LENGTH: usize = 32;
@@ -37,6 +40,14 @@ pub enum SecretsError {
         "the root secret in the database has {0} bytes instead of {ROOT_LENGTH}; restore the database from a backup"
     )]
     Damaged(usize),
+    /// Not 32 bytes, in a cluster.
+    #[error(
+        "the root secret in the Secret {0} has {1} bytes instead of {ROOT_LENGTH}; restore the Secret from a backup"
+    )]
+    DamagedSecret(String, usize),
+    /// The Secret of an issuer in a cluster is not what it should be.
+    #[error(transparent)]
+    Secret(#[from] SecretFault),
     /// The system's random number generator, or the key derivation, fails.
     #[error("the cryptographic library failed")]
     Crypto(#[from] aws_lc_rs::error::Unspecified),

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{
     snapshot::Snapshot,
-    store::{KeyStore, KeyStoreError, Revision, StoredKeys},
+    store::{KeySource, KeyStore, KeyStoreError, Revision, StoredKeys},
 };
 
 /// Tries before a conflict is reported: each one means that another writer has succeeded.
@@ -63,7 +63,7 @@ impl DocumentId {
     }
 }
 
-/// The set in force after [`advance`].
+/// The set in force after [`advance`] or [`read`].
 #[derive(Debug)]
 pub struct Advance {
     /// The set.
@@ -99,19 +99,29 @@ async fn advance_once(
     known: Option<&Snapshot>,
     now: Timestamp,
 ) -> Result<Advance, KeyStoreFault> {
+    let read = read(store, known).await?;
+    if plan(&read.set, policy, now).is_empty() {
+        return Ok(read);
+    }
+    let revision = read.document.revision;
+    write(store, read.set, revision, policy, now, |set, context| Ok(set.advance(context)?)).await
+}
+
+/// Reads the set and changes nothing. `known` is what this process holds already.
+///
+/// # Errors
+/// When the store cannot be read, or the document is not to be trusted.
+pub async fn read(store: &(impl KeySource + ?Sized), known: Option<&Snapshot>) -> Result<Advance, KeyStoreFault> {
     let stored = store.load().await?;
     let document = DocumentId::of(stored.revision, &stored.document);
     let set = match known {
         Some(known) if known.document == document => known.set.clone(),
         _ => KeySet::from_json(&stored.document)?,
     };
-    if let Some(kid) = known.and_then(|known| set.resurrected_since(&known.set).into_iter().next()) {
-        return Err(KeyStoreFault::Resurrected { kid });
+    match known.and_then(|known| set.resurrected_since(&known.set).into_iter().next()) {
+        Some(kid) => Err(KeyStoreFault::Resurrected { kid }),
+        None => Ok(Advance { set, document, changes: Vec::new() }),
     }
-    if plan(&set, policy, now).is_empty() {
-        return Ok(Advance { set, document, changes: Vec::new() });
-    }
-    write(store, set, stored.revision, policy, now, |set, context| Ok(set.advance(context)?)).await
 }
 
 /// Changes the set on an administrator's order.

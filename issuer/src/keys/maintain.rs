@@ -1,4 +1,4 @@
-//! The rotation loop.
+//! The rotation loop. Where another program rotates, it only follows.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const BREATH: Duration = Duration::from_millis(200);
 pub const CLOCK_BEHIND: &str = "The dates of the signing keys lie ahead of the clock, and nothing rotates until it has \
     caught up. If the clock is right now: vouch-issuer keys accept-clock";
 
-/// Follows the store and rotates when it is time, until the process ends.
+/// Follows the store, and rotates when it is time and ours to do, until the process ends.
 pub async fn maintain(issuer: SharedIssuer) {
     let mut changes = issuer.keys.changes();
     let mut reported = None;
@@ -38,7 +38,8 @@ pub async fn maintain(issuer: SharedIssuer) {
                     tracing::info!("the signing keys can be read again");
                 }
                 changes.iter().for_each(|change| report(&issuer, change));
-                let behind = issuer.keys.snapshot().clock_behind.filter(|behind| *behind > CLOCK_TOLERANCE);
+                let behind = issuer.keys.snapshot().clock_behind;
+                let behind = behind.filter(|behind| issuer.keys.rotates() && *behind > CLOCK_TOLERANCE);
                 if let Some(behind) = behind.filter(|_| !clock_reported) {
                     tracing::warn!(seconds = behind.as_secs(), "{CLOCK_BEHIND}");
                 }

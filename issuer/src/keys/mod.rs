@@ -3,7 +3,8 @@
 //!
 //! It never makes a first key: a missing or damaged key store is an error that a person must look at, and while the
 //! issuer runs the last good keys stay in use. Rotation is the keyring's planner; this module only reads, applies and
-//! writes, by compare-and-swap, so any number of processes may run it on one store.
+//! writes, by compare-and-swap, so any number of processes may run it on one store. In a cluster it only reads: the
+//! operator rotates.
 
 pub mod change;
 mod maintain;
@@ -23,12 +24,39 @@ pub use self::{
     maintain::{CLOCK_BEHIND, event, maintain},
     published::PublishedKey,
     snapshot::{KeyStatus, Snapshot, statuses},
-    store::{KeyStore, KeyStoreError},
+    store::{KeySource, KeyStore, KeyStoreError},
 };
+
+/// Where the keys are, and whether this process rotates them.
+enum Keys {
+    Kept(Arc<dyn KeyStore>),
+    Followed(Arc<dyn KeySource>),
+}
+
+impl Keys {
+    async fn advance(
+        &self,
+        policy: &KeyPolicy,
+        known: Option<&Snapshot>,
+        now: Timestamp,
+    ) -> Result<Advance, KeyStoreFault> {
+        match self {
+            Self::Kept(store) => change::advance(&**store, policy, known, now).await,
+            Self::Followed(source) => change::read(&**source, known).await,
+        }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        match self {
+            Self::Kept(store) => store.changes(),
+            Self::Followed(source) => source.changes(),
+        }
+    }
+}
 
 /// The signing keys of a running issuer.
 pub struct KeyService {
-    store: Arc<dyn KeyStore>,
+    keys: Keys,
     policy: ArcSwap<KeyPolicy>,
     snapshot: ArcSwap<Snapshot>,
     /// Why the store could not be read the last time; `None` while all is well.
@@ -46,10 +74,22 @@ impl KeyService {
     /// # Errors
     /// When the store has no keys, or they cannot be read; nothing is made in their place.
     pub async fn load(store: Arc<dyn KeyStore>, policy: KeyPolicy, now: Timestamp) -> Result<Self, KeyStoreFault> {
-        let Advance { set, document, changes } = change::advance(&*store, &policy, None, now).await?;
+        Self::begin(Keys::Kept(store), policy, now).await
+    }
+
+    /// Reads the keys that another program rotates, and never writes.
+    ///
+    /// # Errors
+    /// When there are no keys, or they cannot be read.
+    pub async fn follow(source: Arc<dyn KeySource>, policy: KeyPolicy, now: Timestamp) -> Result<Self, KeyStoreFault> {
+        Self::begin(Keys::Followed(source), policy, now).await
+    }
+
+    async fn begin(keys: Keys, policy: KeyPolicy, now: Timestamp) -> Result<Self, KeyStoreFault> {
+        let Advance { set, document, changes } = keys.advance(&policy, None, now).await?;
         let snapshot = Snapshot::new(set, document, &policy, now);
         Ok(Self {
-            store,
+            keys,
             policy: ArcSwap::from_pointee(policy),
             snapshot: ArcSwap::from_pointee(snapshot),
             fault: ArcSwapOption::empty(),
@@ -87,6 +127,12 @@ impl KeyService {
         self.snapshot.load_full()
     }
 
+    /// Whether this process rotates the keys.
+    #[must_use]
+    pub const fn rotates(&self) -> bool {
+        matches!(self.keys, Keys::Kept(_))
+    }
+
     /// Why the store could not be read the last time.
     #[must_use]
     pub fn fault(&self) -> Option<Arc<String>> {
@@ -109,7 +155,7 @@ impl KeyService {
         let _one_at_a_time = self.refreshing.lock().await;
         let policy = self.policy.load_full();
         let known = self.snapshot.load_full();
-        match change::advance(&*self.store, &policy, Some(&known), now).await {
+        match self.keys.advance(&policy, Some(&known), now).await {
             Ok(Advance { set, document, changes }) => {
                 if changes.is_empty() && document != known.document {
                     tracing::info!("the signing keys were changed by another process");
@@ -127,7 +173,7 @@ impl KeyService {
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        self.store.changes()
+        self.keys.changes()
     }
 }
 
@@ -138,7 +184,7 @@ impl std::fmt::Debug for KeyService {
 }
 
 /// An error with its causes, in one line.
-fn describe(error: &dyn std::error::Error) -> String {
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

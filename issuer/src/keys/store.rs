@@ -5,7 +5,10 @@ use rusqlite::OptionalExtension;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::database::{Database, DatabaseError};
+use crate::{
+    cluster::signing_keys::SecretFault,
+    database::{Database, DatabaseError},
+};
 
 /// The document as read. It holds private keys.
 pub struct StoredKeys {
@@ -37,6 +40,9 @@ pub enum KeyStoreError {
     /// The document is not even text.
     #[error("the key document is damaged: it is not text; restore it from a backup")]
     NotText,
+    /// The Secret of an issuer in a cluster is not what it should be.
+    #[error(transparent)]
+    Secret(#[from] SecretFault),
     /// The store itself fails.
     #[error("the key store is not available")]
     Database(#[from] DatabaseError),
@@ -48,21 +54,26 @@ impl From<rusqlite::Error> for KeyStoreError {
     }
 }
 
-/// Keeps the document. It never makes one by itself: that is [`KeyStore::create`], an administrator's explicit act.
+/// Where the document is read.
 #[async_trait]
-pub trait KeyStore: Send + Sync + 'static {
+pub trait KeySource: Send + Sync + 'static {
     /// Reads the document. `Missing` when there is none.
     async fn load(&self) -> Result<StoredKeys, KeyStoreError>;
-    /// Writes the first document. `Conflict` when there is one already.
-    async fn create(&self, document: Zeroizing<String>) -> Result<Revision, KeyStoreError>;
-    /// Replaces the document read as `current`. `Conflict` when it has changed meanwhile.
-    async fn replace(&self, current: Revision, document: Zeroizing<String>) -> Result<Revision, KeyStoreError>;
     /// Rises whenever the document may have changed, also by another process.
     fn changes(&self) -> watch::Receiver<u64>;
 }
 
+/// Keeps the document. It never makes one by itself: that is [`KeyStore::create`], an administrator's explicit act.
 #[async_trait]
-impl KeyStore for Database {
+pub trait KeyStore: KeySource {
+    /// Writes the first document. `Conflict` when there is one already.
+    async fn create(&self, document: Zeroizing<String>) -> Result<Revision, KeyStoreError>;
+    /// Replaces the document read as `current`. `Conflict` when it has changed meanwhile.
+    async fn replace(&self, current: Revision, document: Zeroizing<String>) -> Result<Revision, KeyStoreError>;
+}
+
+#[async_trait]
+impl KeySource for Database {
     async fn load(&self) -> Result<StoredKeys, KeyStoreError> {
         self.in_place()?;
         self.call(|connection| {
@@ -76,6 +87,13 @@ impl KeyStore for Database {
         .await
     }
 
+    fn changes(&self) -> watch::Receiver<u64> {
+        Self::changes(self)
+    }
+}
+
+#[async_trait]
+impl KeyStore for Database {
     async fn create(&self, document: Zeroizing<String>) -> Result<Revision, KeyStoreError> {
         self.call(move |connection| {
             let added = connection.execute(
@@ -97,10 +115,6 @@ impl KeyStore for Database {
             if changed == 1 { Ok(Revision(current.0 + 1)) } else { Err(KeyStoreError::Conflict) }
         })
         .await
-    }
-
-    fn changes(&self) -> watch::Receiver<u64> {
-        Self::changes(self)
     }
 }
 

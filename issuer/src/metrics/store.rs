@@ -101,4 +101,8 @@ impl<S: Store> Store for MeteredStore<S> {
     async fn health(&self) -> Result<(), StoreError> {
         self.timed("health", self.inner.health()).await
     }
+
+    fn stale(&self) -> Option<String> {
+        self.inner.stale()
+    }
 }

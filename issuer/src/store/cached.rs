@@ -112,6 +112,10 @@ impl<S: Store> Store for CachedStore<S> {
     async fn health(&self) -> Result<(), StoreError> {
         self.inner.health().await
     }
+
+    fn stale(&self) -> Option<String> {
+        self.inner.stale()
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod cached;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod kubernetes;
 pub mod record;
 pub mod sqlite;
 
@@ -21,8 +22,21 @@ use self::record::{CredentialId, InviteHash, UserId, UserRecord};
 pub struct Stored {
     /// The person.
     pub user: UserRecord,
-    /// Opaque; changes with every write.
+    /// Opaque; changes with every write that changes anything.
     pub version: Version,
+}
+
+impl Stored {
+    /// That `next` is about the same person: id and address never change, because keys and sessions belong to them.
+    pub(crate) fn same_person(&self, next: &UserRecord) -> Result<(), StoreError> {
+        if self.user.id != next.id {
+            return Err(StoreError::Taken("the user id"));
+        }
+        if self.user.email != next.email {
+            return Err(StoreError::Taken("the e-mail address"));
+        }
+        Ok(())
+    }
 }
 
 /// An opaque version of a record (a row version, a resourceVersion).
@@ -54,7 +68,8 @@ pub enum StoreError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// People and their keys. Every implementation passes `store::conformance`.
+/// People and their keys. Every implementation passes `store::conformance`. What another process has written may be read
+/// half a second late; a write on what was read late is refused as a conflict, after which reads are current.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// By opaque id.
@@ -67,12 +82,17 @@ pub trait Store: Send + Sync + 'static {
     async fn user_by_invite(&self, invite: &InviteHash) -> Result<Option<Stored>, StoreError>;
     /// Everybody, by e-mail.
     async fn users(&self) -> Result<Vec<Stored>, StoreError>;
-    /// Adds a person. `Taken` when e-mail, id or a credential is in use.
+    /// Adds a person. `Taken` when e-mail, id or a credential is in use. The store may have its own word for when the
+    /// record was made.
     async fn create(&self, user: &UserRecord) -> Result<Stored, StoreError>;
-    /// Replaces the record read as `current` by `next` (same id). `Conflict` when it has changed meanwhile.
+    /// Replaces the record read as `current` by `next` (same id, same e-mail). `Conflict` when it has changed meanwhile.
     async fn replace(&self, current: &Stored, next: &UserRecord) -> Result<Stored, StoreError>;
     /// Rises whenever any record may have changed, also by another process; within half a second.
     fn changes(&self) -> watch::Receiver<u64>;
     /// Whether reads work now.
     async fn health(&self) -> Result<(), StoreError>;
+    /// Why reads may answer what was true a while ago, and writes are refused; `None` while all is well.
+    fn stale(&self) -> Option<String> {
+        None
+    }
 }

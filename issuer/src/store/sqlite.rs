@@ -51,9 +51,7 @@ impl SqliteStore {
         next: &UserRecord,
         told: Option<(Timestamp, Event)>,
     ) -> Result<Stored, StoreError> {
-        if current.user.id != next.id {
-            return Err(StoreError::Taken("the user id"));
-        }
+        current.same_person(next)?;
         self.database.in_place()?;
         let (expected, user) = (current.version.clone(), next.clone());
         self.database

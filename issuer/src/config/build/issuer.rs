@@ -6,14 +6,14 @@ use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use vouch_crds::issuer::{
     AttestationRoots as DeclaredRoots, AuthenticatorPolicy as DeclaredPolicy, Authenticators as DeclaredAuthenticators,
-    RateLimit as DeclaredLimit, SigningAlgorithm, VouchIssuerSpec,
+    RateLimit as DeclaredLimit, SigningAlgorithm, StoreKind, VouchIssuerSpec,
 };
 use vouch_keyring::{Algorithm, KeyPolicy, KeyPolicySettings, PolicyError};
 
 use super::{parse, parse_all};
 use crate::config::{
     AttestationRoots, AuthenticatorPolicy, Authenticators, AwsSettings, Config, Enrollment, Organization, RateLimit,
-    RateLimits,
+    RateLimits, Setting,
     manifest::{Kind, Manifest},
     problem::Problem,
 };
@@ -23,12 +23,10 @@ pub(super) fn issuer(
     manifest: &Manifest,
     spec: &VouchIssuerSpec,
     manifests: &[Manifest],
+    setting: Setting,
     problems: &mut Vec<Problem>,
 ) -> Option<Config> {
-    if spec.store.is_some() {
-        let reason = "is for a cluster; an issuer that runs alone keeps people in its own database, so leave it out";
-        problems.push(manifest.problem("spec.store", reason));
-    }
+    check_store(manifest, spec, setting, problems);
     let url = parse(manifest, "spec.url", &spec.url, problems);
     let organization = Organization {
         email_domains: parse_all(
@@ -41,7 +39,7 @@ pub(super) fn issuer(
     };
     let key_policy = checked_key_policy(manifest, spec, problems);
     let trusted_proxies = parse_all(manifest, "spec.http.trustedProxies", &spec.http.trusted_proxies, problems);
-    let authenticators = authenticators(manifest, &spec.authenticators, manifests, problems);
+    let authenticators = authenticators(manifest, &spec.authenticators, manifests, setting, problems);
     Some(Config {
         name: manifest.name.clone(),
         namespace: manifest.namespace.clone(),
@@ -69,6 +67,21 @@ pub(super) fn issuer(
         users: Vec::new(),
         clients: Vec::new(),
     })
+}
+
+fn check_store(manifest: &Manifest, spec: &VouchIssuerSpec, setting: Setting, problems: &mut Vec<Problem>) {
+    match (setting, spec.store.as_ref().map(|store| store.kind)) {
+        (Setting::Alone, Some(_)) => {
+            let reason =
+                "is for a cluster; an issuer that runs alone keeps people in its own database, so leave it out";
+            problems.push(manifest.problem("spec.store", reason));
+        }
+        (Setting::Cluster, Some(StoreKind::Postgres)) => {
+            let reason = "is Postgres; an issuer in a cluster keeps people in VouchUser objects, so choose Kubernetes";
+            problems.push(manifest.problem("spec.store.kind", reason));
+        }
+        (_, None | Some(StoreKind::Kubernetes)) => {}
+    }
 }
 
 /// The schema starts both at 1.
@@ -106,12 +119,13 @@ fn authenticators(
     manifest: &Manifest,
     declared: &DeclaredAuthenticators,
     manifests: &[Manifest],
+    setting: Setting,
     problems: &mut Vec<Problem>,
 ) -> Option<Authenticators> {
     let allowed_aaguids =
         parse_all(manifest, "spec.authenticators.allowedAaguids", &declared.allowed_aaguids, problems);
     let roots = match &declared.attestation_roots {
-        Some(roots) => Some(attestation_roots(manifest, roots, manifests, problems)?),
+        Some(roots) => Some(attestation_roots(manifest, roots, manifests, setting, problems)?),
         None => None,
     };
     let policy = match (declared.policy, roots) {
@@ -130,6 +144,7 @@ fn attestation_roots(
     manifest: &Manifest,
     declared: &DeclaredRoots,
     manifests: &[Manifest],
+    setting: Setting,
     problems: &mut Vec<Problem>,
 ) -> Option<AttestationRoots> {
     const FIELD: &str = "spec.authenticators.attestationRoots";
@@ -139,7 +154,8 @@ fn attestation_roots(
     let reference = declared.config_map_ref.as_ref()?;
     let found = manifests.iter().find(|object| object.kind == Kind::ConfigMap && object.name == reference.name);
     let Some(config_map) = found else {
-        let reason = format!("is {}; there is no such ConfigMap in this file", reference.name);
+        let place = if setting == Setting::Alone { "file" } else { "namespace" };
+        let reason = format!("is {}; there is no such ConfigMap in this {place}", reference.name);
         problems.push(manifest.problem(&format!("{FIELD}.configMapRef.name"), reason));
         return None;
     };

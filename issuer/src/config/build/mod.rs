@@ -12,14 +12,19 @@ use vouch_crds::issuer::VouchIssuerSpec;
 
 pub use self::issuer::key_policy;
 use super::{
-    Config,
+    Config, Setting,
     manifest::{Kind, Manifest},
     problem::{Place, Problem},
 };
 
 /// The configuration that these objects declare; every mistake goes to `problems`. `complete` tells whether there is
 /// nothing in the stream besides them.
-pub(super) fn build(manifests: &[Manifest], complete: bool, problems: &mut Vec<Problem>) -> Option<Config> {
+pub(super) fn build(
+    manifests: &[Manifest],
+    complete: bool,
+    setting: Setting,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
     unique(manifests, problems);
     let manifest = the_issuer(manifests, complete, problems)?;
     same_namespace(manifest, manifests, problems);
@@ -29,7 +34,7 @@ pub(super) fn build(manifests: &[Manifest], complete: bool, problems: &mut Vec<P
     let spec = typed::<VouchIssuerSpec>(manifest, problems);
     let domains = spec.as_ref().map(|spec| spec.organization.email_domains.as_slice()).unwrap_or_default();
     let users = people::users(domains, manifests, problems);
-    let issuer = issuer::issuer(manifest, &spec?, manifests, problems)?;
+    let issuer = issuer::issuer(manifest, &spec?, manifests, setting, problems)?;
     Some(Config {
         federations: federations.into_iter().map(|(_, federation)| federation).collect(),
         users,

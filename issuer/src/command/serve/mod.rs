@@ -1,31 +1,27 @@
 //! `serve`: puts the issuer together, runs it, and ends it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+mod alone;
+mod cluster;
+
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit};
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinHandle,
+};
 use vouch_crds::duration::Duration;
 
-use super::{Failure, Files, address, env, open};
+use super::{Failure, Files, address, env};
 use crate::{
-    admin::declared::apply_declared,
-    audit::Audit,
-    clock::{Clock, SystemClock},
-    config::Config,
-    database::Database,
     http::{
         server::{Server, ServerOptions},
         tls::TlsFiles,
     },
-    identity::secrets::Secrets,
-    keys::{KeyService, maintain},
-    metrics::{MeteredStore, Metrics},
-    outbox,
-    reload::reload,
-    state::{Issuer, Parts, SharedIssuer},
-    store::{Store, cached::CachedStore, sqlite::SqliteStore},
+    keys::maintain,
+    state::SharedIssuer,
 };
 
 /// How often callers with a full budget are forgotten.
@@ -35,6 +31,13 @@ const SWEEP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(60);
 pub(super) struct ServeArgs {
     #[command(flatten)]
     files: Files,
+    /// Run in a cluster, as this VouchIssuer: configuration, people and keys are objects there, and take the place of
+    /// manifest and database
+    #[arg(long, env = env::ISSUER, conflicts_with_all = ["config", "data_dir"], value_name = "NAME")]
+    issuer: Option<String>,
+    /// The namespace of the VouchIssuer [default: the pod's own, or the one of the kubeconfig]
+    #[arg(long, env = env::NAMESPACE, value_name = "NAMESPACE")]
+    namespace: Option<String>,
     /// The public listener; port 0 takes any free one
     #[arg(long, env = env::LISTEN, default_value = "0.0.0.0:8443", value_parser = address, value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -91,25 +94,25 @@ struct ReadyFileError {
 pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     keep_memory_private();
     let signals = Signals::listen()?;
-    let (config, database) = open::open(&args.files)?;
-    let issuer = assemble(config, database.clone()).await?;
-    let server = Server::start(SharedIssuer::clone(&issuer), args.options()).await?;
-    let background = [
-        tokio::spawn(maintain(SharedIssuer::clone(&issuer))),
-        tokio::spawn(sweep(SharedIssuer::clone(&issuer))),
-        tokio::spawn(outbox::follow(SharedIssuer::clone(&issuer), database.clone())),
-    ];
-    announce(args, &server)?;
-    signals.follow(&issuer, &args.files.manifest.config).await;
+    match &args.issuer {
+        Some(name) => cluster::serve(args, name, signals).await,
+        None => alone::serve(args, signals).await,
+    }
+}
+
+/// What every issuer does beside answering.
+fn background(issuer: &SharedIssuer) -> Vec<JoinHandle<()>> {
+    vec![tokio::spawn(maintain(SharedIssuer::clone(issuer))), tokio::spawn(sweep(SharedIssuer::clone(issuer)))]
+}
+
+/// Ends everything in order.
+async fn stop(server: Server, background: &[JoinHandle<()>]) {
     tracing::info!("draining");
     tokio::select! {
         () = server.drain() => {}
         () = Signals::again() => tracing::warn!("told to stop twice: requests in flight are cut off"),
     }
-    background.iter().for_each(tokio::task::JoinHandle::abort);
-    open::settle(&database).await;
-    tracing::info!("stopped");
-    Ok(())
+    background.iter().for_each(JoinHandle::abort);
 }
 
 /// The memory holds the signing keys: none of it goes into a core file, whose reader could be anybody, and no other
@@ -123,18 +126,6 @@ fn keep_memory_private() {
     if let Err(error) = limited {
         tracing::warn!(%error, "a crash may leave the signing keys in a core file");
     }
-}
-
-async fn assemble(config: Config, database: Database) -> Result<SharedIssuer, Failure> {
-    let clock = Arc::new(SystemClock);
-    let secrets = Secrets::load(&database).await?;
-    let keys = KeyService::load(Arc::new(database.clone()), config.key_policy.clone(), clock.now()).await?;
-    let metrics = Metrics::new();
-    let audit = Audit::stdout().counting(metrics.events());
-    let measured = MeteredStore::new(SqliteStore::new(database), metrics.store_meter());
-    let store: Arc<dyn Store> = Arc::new(CachedStore::new(measured));
-    apply_declared(&*store, &audit, &config.users, clock.now()).await?;
-    Ok(Arc::new(Issuer::new(Parts { clock, config, keys, store, secrets, audit, metrics })))
 }
 
 fn announce(args: &ServeArgs, server: &Server) -> Result<(), Failure> {
@@ -172,11 +163,11 @@ impl Signals {
         })
     }
 
-    /// Reloads whenever it is told to, and returns when it is told to stop.
-    async fn follow(mut self, issuer: &SharedIssuer, manifest: &std::path::Path) {
+    /// Calls `reload` whenever it is told to, and returns when it is told to stop.
+    async fn follow(&mut self, mut reload: impl AsyncFnMut()) {
         loop {
             tokio::select! {
-                _ = self.reload.recv() => reload(issuer, manifest).await,
+                _ = self.reload.recv() => reload().await,
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
             }

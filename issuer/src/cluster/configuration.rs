@@ -1,0 +1,258 @@
+//! The configuration of an issuer from the objects of its namespace, through the same reader that reads files.
+//!
+//! A mistake changes nothing: the previous configuration stays in force, because an issuer without a federation would
+//! leave that federation's accounts ungoverned.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject},
+    runtime::watcher,
+};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use vouch_crds::{API_VERSION, client::OidcClient, federation::AwsFederation, issuer::VouchIssuer};
+
+use super::{Cluster, Collection};
+use crate::{
+    config::{self, Config},
+    reload::{Refused, Taken, put_in_force},
+    state::SharedIssuer,
+};
+
+/// Changes that come together are read together.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Between two looks at what cannot be seen.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationFault {
+    /// Nothing has been read yet.
+    #[error("the {what} objects are not known yet{}", fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default())]
+    NotSynced {
+        /// Of which objects.
+        what: &'static str,
+        /// Why not.
+        fault: Option<String>,
+    },
+    /// The issuer is not declared.
+    #[error(
+        "there is no VouchIssuer {name} in the namespace {namespace}; declare it, or name another one with --issuer"
+    )]
+    NoIssuer {
+        /// Which.
+        name: String,
+        /// Where.
+        namespace: String,
+    },
+    /// What is declared is wrong.
+    #[error(transparent)]
+    Mistakes(#[from] config::Problems),
+}
+
+/// A configuration, and what it was read from.
+#[derive(Debug)]
+pub struct Declared {
+    config: Config,
+    objects: Vec<Value>,
+}
+
+impl Declared {
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The same, and what [`Configuration::maintain`] compares later objects with.
+    #[must_use]
+    pub fn split(self) -> (Config, InForce) {
+        (self.config, InForce(self.objects))
+    }
+}
+
+/// What the configuration in force was read from.
+#[derive(Debug)]
+pub struct InForce(Vec<Value>);
+
+/// The objects that configure one issuer.
+#[derive(Debug)]
+pub struct Configuration {
+    name: String,
+    cluster: Cluster,
+    issuer: Collection<DynamicObject>,
+    federations: Collection<DynamicObject>,
+    clients: Collection<DynamicObject>,
+    /// The ConfigMap with attestation roots, followed while the issuer names it.
+    roots: ArcSwapOption<Roots>,
+    changes: watch::Sender<u64>,
+}
+
+struct Roots {
+    name: String,
+    config_map: Collection<ConfigMap>,
+}
+
+impl Debug for Roots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Roots").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Configuration {
+    /// Follows the objects of the issuer `name`.
+    #[must_use]
+    pub fn follow(cluster: &Cluster, name: &str) -> Arc<Self> {
+        let api = |kind: &ApiResource| {
+            Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &cluster.namespace, kind)
+        };
+        let all = watcher::Config::default;
+        let named = all().fields(&format!("metadata.name={name}"));
+        let configuration = Arc::new(Self {
+            name: name.to_owned(),
+            cluster: cluster.clone(),
+            issuer: Collection::follow(api(&ApiResource::erase::<VouchIssuer>(&())), named),
+            federations: Collection::follow(api(&ApiResource::erase::<AwsFederation>(&())), all()),
+            clients: Collection::follow(api(&ApiResource::erase::<OidcClient>(&())), all()),
+            roots: ArcSwapOption::empty(),
+            changes: watch::Sender::new(0),
+        });
+        for collection in [&configuration.issuer, &configuration.federations, &configuration.clients] {
+            configuration.tell_of(collection.changes());
+        }
+        configuration
+    }
+
+    fn tell_of(&self, mut changes: watch::Receiver<u64>) {
+        let told = self.changes.clone();
+        tokio::spawn(async move {
+            while changes.changed().await.is_ok() {
+                told.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        });
+    }
+
+    /// Rises with every change of any of the objects.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Why some of the objects cannot be seen now; what is known is as old as this.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let roots = self.roots.load();
+        let collections = [&self.issuer, &self.federations, &self.clients];
+        let fault = collections.into_iter().find_map(Collection::fault);
+        fault.or_else(|| roots.as_ref().and_then(|roots| roots.config_map.fault()))
+    }
+
+    /// What is declared now.
+    ///
+    /// # Errors
+    /// When it is not known yet, or wrong.
+    pub fn read(&self) -> Result<Declared, ConfigurationFault> {
+        let objects = self.objects()?;
+        Ok(Declared { config: config::load_objects(&objects)?, objects })
+    }
+
+    /// The objects that declare it, without what controllers write.
+    fn objects(&self) -> Result<Vec<Value>, ConfigurationFault> {
+        let issuers = synced(&self.issuer, "VouchIssuer")?;
+        let absent =
+            || ConfigurationFault::NoIssuer { name: self.name.clone(), namespace: self.cluster.namespace.clone() };
+        let issuer = issuers.into_iter().next().ok_or_else(absent)?;
+        let refers =
+            |object: &Value| object.pointer("/spec/issuerRef/name").and_then(Value::as_str) == Some(&self.name);
+        let federations = synced(&self.federations, "AwsFederation")?.into_iter().filter(refers);
+        let clients = synced(&self.clients, "OidcClient")?.into_iter().filter(refers);
+        let roots = self.roots(&issuer)?;
+        Ok([issuer].into_iter().chain(federations).chain(clients).chain(roots).collect())
+    }
+
+    /// The ConfigMap that the issuer names. It is followed from the moment it is named.
+    fn roots(&self, issuer: &Value) -> Result<Option<Value>, ConfigurationFault> {
+        let named = issuer.pointer("/spec/authenticators/attestationRoots/configMapRef/name").and_then(Value::as_str);
+        let Some(name) = named else {
+            self.roots.store(None);
+            return Ok(None);
+        };
+        let followed = self.roots.load_full().filter(|roots| roots.name == name);
+        let roots = followed.unwrap_or_else(|| {
+            let api = Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace);
+            let roots = Arc::new(Roots { name: name.to_owned(), config_map: Collection::one(api, name) });
+            self.tell_of(roots.config_map.changes());
+            self.roots.store(Some(Arc::clone(&roots)));
+            roots
+        });
+        let seen = roots.config_map.seen();
+        if !seen.synced {
+            let fault = roots.config_map.fault();
+            return Err(ConfigurationFault::NotSynced { what: "ConfigMap", fault });
+        }
+        Ok(seen.objects.get(name).map(|config_map| {
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": self.cluster.namespace},
+                "data": config_map.data})
+        }))
+    }
+
+    /// Puts every change in force, until the process ends.
+    pub async fn maintain(self: Arc<Self>, issuer: SharedIssuer, in_force: InForce) {
+        let mut changes = self.changes();
+        let InForce(mut known) = in_force;
+        // What changed while the issuer was put together is not missed.
+        changes.mark_changed();
+        while changes.changed().await.is_ok() {
+            tokio::time::sleep(BREATH).await;
+            changes.mark_unchanged();
+            match self.objects() {
+                Ok(objects) if known == objects && !issuer.lifecycle.reload_refused() => {}
+                Ok(objects) => {
+                    let outcome = config::load_objects(&objects).map_err(Refused::from);
+                    report(&issuer, outcome.and_then(|config| put_in_force(&issuer, config)));
+                    known = objects;
+                }
+                // An object that has just been named, and will be known in a moment.
+                Err(ConfigurationFault::NotSynced { fault: None, .. }) => {}
+                Err(fault) => {
+                    report(&issuer, Err(Refused::Cluster(fault)));
+                    tokio::time::sleep(RETRY).await;
+                    changes.mark_changed();
+                }
+            }
+        }
+    }
+}
+
+fn report(issuer: &SharedIssuer, outcome: Result<Taken, Refused>) {
+    issuer.lifecycle.set_reload_refused(outcome.is_err());
+    match outcome {
+        Ok(_) => tracing::info!("configuration changed"),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "the changed objects are refused; the previous configuration stays in force");
+        }
+    }
+}
+
+/// Every object of a collection as a manifest: what people declare, and nothing that changes by itself.
+fn synced(collection: &Collection<DynamicObject>, kind: &'static str) -> Result<Vec<Value>, ConfigurationFault> {
+    let seen = collection.seen();
+    if !seen.synced {
+        return Err(ConfigurationFault::NotSynced { what: kind, fault: collection.fault() });
+    }
+    let manifest = |object: &DynamicObject| {
+        json!({
+            "apiVersion": API_VERSION,
+            "kind": kind,
+            "metadata": {"name": object.metadata.name, "namespace": object.metadata.namespace},
+            "spec": object.data.get("spec"),
+        })
+    };
+    Ok(seen.objects.values().map(|object| manifest(object)).collect())
+}

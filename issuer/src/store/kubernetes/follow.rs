@@ -1,0 +1,135 @@
+//! The index, kept current by a watch, and what others may wait for.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use kube::{
+    api::DynamicObject,
+    runtime::watcher::{self, Event},
+};
+use tokio::sync::watch;
+
+use super::{
+    Scope,
+    index::{Index, Origin},
+    object::{Object, SharedObject},
+    objects::{Objects, PAGE},
+};
+use crate::cluster::follow::{Following, follow};
+
+/// How far the watch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Progress {
+    /// A whole list has been read.
+    synced: bool,
+    /// The highest revision that the watch has shown since.
+    revision: u64,
+}
+
+/// What a store and its watch share.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    index: RwLock<Index>,
+    progress: watch::Sender<Progress>,
+    changes: watch::Sender<u64>,
+}
+
+/// Begins to follow the objects of `scope`.
+pub(super) fn begin(objects: &Objects, scope: &Scope, state: Arc<State>) -> Following {
+    let config = watcher::Config::default().page_size(PAGE);
+    let config = match scope {
+        Scope::Everybody => config,
+        Scope::Person(email) => config.fields(&Objects::email_selector(email)),
+    };
+    follow(objects.api(), config, move |event| state.event(event))
+}
+
+impl State {
+    pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(super) fn is_synced(&self) -> bool {
+        self.progress.borrow().synced
+    }
+
+    pub(super) async fn synced(&self) {
+        self.until(|progress| progress.synced).await;
+    }
+
+    /// Returns when the watch has shown everything up to a revision.
+    pub(super) async fn seen(&self, revision: u64) {
+        self.until(|progress| progress.revision >= revision).await;
+    }
+
+    async fn until(&self, reached: impl Fn(&Progress) -> bool) {
+        // The sender lives as long as `self`, so the wait cannot fail.
+        let _ = self.progress.subscribe().wait_for(reached).await;
+    }
+
+    /// An object that was seen outside the watch. The newest look at it is returned.
+    pub(super) fn take(&self, object: Object, origin: Origin) -> SharedObject {
+        self.change(|index| index.take(object, origin))
+    }
+
+    pub(super) fn forget(&self, name: &str, uid: Option<&str>) {
+        self.change(|index| index.forget(name, uid));
+    }
+
+    fn event(&self, event: Event<DynamicObject>) {
+        match event {
+            Event::Init => {
+                self.progress.send_modify(|progress| progress.revision = 0);
+                self.quietly(Index::begin_list);
+            }
+            Event::InitApply(object) => {
+                self.reached(&object);
+                if let Some(object) = Object::of(object) {
+                    self.quietly(|index| index.list(object));
+                }
+            }
+            Event::InitDone => {
+                self.change(Index::end_list);
+                self.progress.send_modify(|progress| progress.synced = true);
+            }
+            Event::Apply(object) => {
+                let (name, uid) = (object.metadata.name.clone(), object.metadata.uid.clone());
+                let revision = revision(&object);
+                match Object::of(object) {
+                    Some(object) => drop(self.take(object, Origin::Watch)),
+                    None => self.forget(&name.unwrap_or_default(), uid.as_deref()),
+                }
+                self.saw(revision);
+            }
+            Event::Delete(object) => {
+                self.forget(object.metadata.name.as_deref().unwrap_or_default(), object.metadata.uid.as_deref());
+                self.reached(&object);
+            }
+        }
+    }
+
+    fn reached(&self, object: &DynamicObject) {
+        self.saw(revision(object));
+    }
+
+    fn saw(&self, revision: u64) {
+        self.progress.send_modify(|progress| progress.revision = progress.revision.max(revision));
+    }
+
+    fn quietly<T>(&self, change: impl FnOnce(&mut Index) -> T) -> T {
+        change(&mut self.index.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Index) -> T) -> T {
+        let outcome = self.quietly(change);
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        outcome
+    }
+}
+
+fn revision(object: &DynamicObject) -> u64 {
+    object.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
