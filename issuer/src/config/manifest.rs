@@ -69,10 +69,18 @@ impl Manifest {
         self.node.line_of(field)
     }
 
-    /// The declaration as its type; `None` when the schema refuses it.
+    /// The declaration as its type, also when its schema refuses it, so that whatever else is wrong is found in the same
+    /// round. `None` when it cannot be read, and the schema has said why.
     pub(super) fn spec<T: DeserializeOwned>(&self) -> Option<Result<T, Problem>> {
-        let spec = self.value.get("spec").cloned().filter(|_| self.valid)?;
-        Some(serde_json::from_value(spec).map_err(|error| self.problem("spec", error.to_string())))
+        match serde_json::from_value(self.value.get("spec").cloned()?) {
+            Ok(spec) => Some(Ok(spec)),
+            Err(error) => self.valid.then(|| Err(self.problem("spec", error.to_string()))),
+        }
+    }
+
+    /// A text in it, by JSON pointer (RFC 6901), whether or not its schema accepts the rest.
+    pub(super) fn text(&self, pointer: &str) -> Option<&str> {
+        self.value.pointer(pointer).and_then(Value::as_str)
     }
 
     /// As sentences name it: `namespace/name`, or `name`.
@@ -129,14 +137,17 @@ impl Schemas {
             let place = Place { line: Some(line), ..place(&root, object.clone(), &field) };
             problems.push(Problem { place, reason: "is given twice".to_owned() });
         }
-        let api_version = text("/apiVersion").unwrap_or_default();
-        let (kind, schema, compiled) = match self.of(&api_version, kind.as_deref()) {
+        let (kind, schema, compiled) = match self.of(kind.as_deref()) {
             Ok(found) => found,
-            Err((field, reason)) => {
-                problems.push(Problem { place: place(&root, object, field), reason });
+            Err(reason) => {
+                problems.push(Problem { place: place(&root, object, "kind"), reason });
                 return None;
             }
         };
+        if text("/apiVersion").as_deref() != Some(kind.api_version()) {
+            let reason = format!("must be {}", kind.api_version());
+            problems.push(Problem { place: place(&root, object.clone(), "apiVersion"), reason });
+        }
         if let Some(members) = value.as_object_mut() {
             // Written by controllers, never by people, and ignored on creation in a cluster, too.
             members.remove("status");
@@ -145,40 +156,37 @@ impl Schemas {
         let value = schema::without_nulls(value);
         let findings = self.with_rules(structure, compiled, &value);
         let valid = findings.is_empty() && unambiguous;
-        let found =
-            findings.into_iter().map(|(field, reason)| Problem { place: place(&root, object.clone(), &field), reason });
-        problems.extend(found);
+        // Which version it must be has been said.
+        let found = findings.into_iter().filter(|(field, _)| field != "apiVersion");
+        problems.extend(found.map(|(field, reason)| Problem { place: place(&root, object.clone(), &field), reason }));
         Some(Manifest { kind: *kind, name: name?, namespace, valid, value, node: root })
     }
 
-    fn of(
-        &self,
-        api_version: &str,
-        kind: Option<&str>,
-    ) -> Result<&(Kind, Value, CompiledSchema), (&'static str, String)> {
-        let Some(kind) = kind else {
-            let kinds: Vec<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
-            return Err(("kind", format!("is missing; must be one of {}", kinds.join(", "))));
-        };
-        let Some(found) = self.kinds.iter().find(|(known, ..)| known.as_str() == kind) else {
-            let kinds: Vec<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
-            return Err(("kind", format!("is {kind}; an issuer reads {}", kinds.join(", "))));
-        };
-        let wanted = found.0.api_version();
-        if api_version != wanted {
-            return Err(("apiVersion", format!("must be {wanted}")));
-        }
-        Ok(found)
+    fn of(&self, kind: Option<&str>) -> Result<&(Kind, Value, CompiledSchema), String> {
+        let kinds = || Kind::ALL.map(Kind::as_str).join(", ");
+        let Some(kind) = kind else { return Err(format!("is missing; must be one of {}", kinds())) };
+        let found = self.kinds.iter().find(|(known, ..)| known.as_str() == kind);
+        found.ok_or_else(|| format!("is {kind}; an issuer reads {}", kinds()))
     }
 
     /// Violations of structure, then of rules. Where the structure is wrong a rule may stumble over it; what the rule
-    /// says then would only be noise.
+    /// says then would only be noise. Of a text with too many characters that a rule refuses as well, the rule says what
+    /// would be right.
     fn with_rules(&self, structure: Vec<Finding>, compiled: &CompiledSchema, value: &Value) -> Vec<Finding> {
         let structure_is_right = structure.is_empty();
         let broken = self.validator.validate_compiled(compiled, value, None).err().into_iter().flatten();
         let rules = broken.filter(|error| structure_is_right || error.kind == ErrorKind::ValidationFailure);
-        structure.into_iter().chain(rules.map(|error| (error.field_path, error.message))).collect()
+        let rules: Vec<Finding> = rules.map(|error| (error.field_path, error.message)).collect();
+        let said_better = |field: &str| is_text(value, field) && rules.iter().any(|(ruled, _)| ruled == field);
+        let structure: Vec<Finding> = structure.into_iter().filter(|(field, _)| !said_better(field)).collect();
+        structure.into_iter().chain(rules).collect()
     }
+}
+
+/// Whether a text stands in a field, such as `spec.session.lifetime` or `spec.roles[0].name`.
+fn is_text(value: &Value, field: &str) -> bool {
+    let pointer = format!("/{}", field.replace(['.', '['], "/").replace(']', ""));
+    value.pointer(&pointer).is_some_and(Value::is_string)
 }
 
 /// The schema of a whole object around the schema that its definition gives.

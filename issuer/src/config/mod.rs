@@ -94,7 +94,9 @@ fn read_documents(documents: Vec<Document>, mut problems: Vec<Problem>, setting:
     let manifests: Vec<_> = checked.collect();
     let complete = complete && manifests.iter().all(Option::is_some);
     let manifests: Vec<_> = manifests.into_iter().flatten().collect();
+    let by_schemas = problems.len();
     let config = build::build(&manifests, complete, setting, &mut problems);
+    problem::drop_echoes(&mut problems, by_schemas);
     match (config, Problems::new(problems)) {
         (Some(config), None) => Ok(config),
         (_, Some(problems)) => Err(problems),

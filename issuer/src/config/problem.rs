@@ -86,6 +86,32 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Place {
+    /// Whether both are one field, or one is within the other. Everything is within `spec`, which says nothing.
+    fn concerns(&self, other: &Self) -> bool {
+        let within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        match (&self.field, &other.field) {
+            (Some(one), Some(two)) if self.object == other.object => {
+                one == two || (one != "spec" && two != "spec" && (within(one, two) || within(two, one)))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Drops problems after the first `by_schemas` in fields that a schema has refused already: they are of the same mistake.
+pub(super) fn drop_echoes(problems: &mut Vec<Problem>, by_schemas: usize) {
+    let later = problems.split_off(by_schemas.min(problems.len()));
+    let heard = problems.len();
+    for problem in later {
+        if !problems.iter().take(heard).any(|schema| schema.place.concerns(&problem.place)) {
+            problems.push(problem);
+        }
+    }
+}
+
 impl From<SyntaxError> for Problem {
     fn from(SyntaxError { line, reason }: SyntaxError) -> Self {
         Self { place: Place { line, ..Place::default() }, reason }

@@ -8,7 +8,7 @@ use vouch_crds::federation::{
 };
 use vouch_iam::arn::{AccountId, Partition, RoleName};
 
-use super::{check_issuer_ref, parse, parse_all, typed_objects};
+use super::{parse, parse_all, typed_objects};
 use crate::config::{
     federation::{Allow, DirectRole, Federation, Hub, Spoke},
     manifest::{Kind, Manifest},
@@ -17,13 +17,11 @@ use crate::config::{
 
 /// Every federation, each with the object that declares it.
 pub(super) fn federations<'a>(
-    issuer: &Manifest,
     manifests: &'a [Manifest],
     problems: &mut Vec<Problem>,
 ) -> Vec<(&'a Manifest, Federation)> {
     let mut federations = Vec::new();
     for (manifest, spec) in typed_objects::<AwsFederationSpec>(Kind::AwsFederation, manifests, problems) {
-        check_issuer_ref(issuer, manifest, &spec.issuer_ref.name, problems);
         federations.extend(federation(manifest, &spec, problems).map(|federation| (manifest, federation)));
     }
     federations
@@ -89,7 +87,10 @@ impl Reader<'_> {
         match RoleName::new(path, name) {
             Ok(name) => Some(name),
             Err(error) => {
-                self.problems.push(self.manifest.problem(&format!("{field}.name"), error.to_string()));
+                // Its schema knows whether path or name is to blame.
+                if self.manifest.valid {
+                    self.problems.push(self.manifest.problem(&format!("{field}.name"), error.to_string()));
+                }
                 None
             }
         }

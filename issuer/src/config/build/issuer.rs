@@ -10,7 +10,7 @@ use vouch_crds::issuer::{
 };
 use vouch_keyring::{Algorithm, KeyPolicy, KeyPolicySettings, PolicyError};
 
-use super::{parse, parse_all};
+use super::{anchor, parse, parse_all};
 use crate::config::{
     AttestationRoots, AuthenticatorPolicy, Authenticators, AwsSettings, Config, Enrollment, Organization, RateLimit,
     RateLimits, Setting,
@@ -109,8 +109,9 @@ pub fn key_policy(spec: &VouchIssuerSpec) -> Result<KeyPolicy, PolicyError> {
 }
 
 fn checked_key_policy(manifest: &Manifest, spec: &VouchIssuerSpec, problems: &mut Vec<Problem>) -> Option<KeyPolicy> {
+    // What the schema refuses, the schema has explained.
     let found = |error: PolicyError| {
-        error.0.iter().map(|problem| manifest.problem("spec.signingKeys", problem.to_string())).collect::<Vec<_>>()
+        error.0.iter().filter(|_| manifest.valid).map(|problem| manifest.problem("spec.signingKeys", problem.to_string())).collect::<Vec<_>>()
     };
     key_policy(spec).map_err(|error| problems.extend(found(error))).ok()
 }
@@ -168,18 +169,27 @@ fn attestation_roots(
     certificates(config_map, &format!("data.{}", reference.key), pem, problems)
 }
 
+/// Looks at roots that stand in an issuer which cannot be read as a whole.
+pub(super) fn check_inline_roots(manifest: &Manifest, problems: &mut Vec<Problem>) {
+    if let Some(pem) = manifest.text("/spec/authenticators/attestationRoots/pem") {
+        certificates(manifest, "spec.authenticators.attestationRoots.pem", pem, problems);
+    }
+}
+
 fn certificates(manifest: &Manifest, field: &str, pem: &str, problems: &mut Vec<Problem>) -> Option<AttestationRoots> {
     let (mut certificates, before) = (Vec::new(), problems.len());
     for (index, certificate) in CertificateDer::pem_slice_iter(pem.as_bytes()).enumerate() {
-        let usable = certificate.map_err(|error| error.to_string()).and_then(|certificate| {
+        let readable = certificate.map_err(|error| error.to_string()).and_then(|certificate| {
             RootCertStore::empty().add(certificate.clone()).map_err(|error| error.to_string())?;
+            Ok(certificate)
+        });
+        let usable = readable.map_err(|error| format!("cannot be read: {error}")).and_then(|certificate| {
+            anchor::check(&certificate).map_err(|error| error.to_string())?;
             Ok(certificate)
         });
         match usable {
             Ok(certificate) => certificates.push(certificate),
-            Err(error) => {
-                problems.push(manifest.problem(field, format!("certificate {} cannot be read: {error}", index + 1)));
-            }
+            Err(reason) => problems.push(manifest.problem(field, format!("certificate {} {reason}", index + 1))),
         }
     }
     if problems.len() > before {

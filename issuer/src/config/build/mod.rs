@@ -1,6 +1,7 @@
 //! From objects whose schemas accept them to the configuration in force: what only a look at several objects, or at a
 //! value's meaning, can find wrong is found here.
 
+mod anchor;
 mod claims;
 mod federation;
 mod issuer;
@@ -26,14 +27,18 @@ pub(super) fn build(
     problems: &mut Vec<Problem>,
 ) -> Option<Config> {
     unique(manifests, problems);
+    let federations = federation::federations(manifests, problems);
+    claims::check(&federations, problems);
+    let clients = people::clients(manifests, problems);
+    let users = people::users(manifests, problems);
     let manifest = the_issuer(manifests, complete, problems)?;
     same_namespace(manifest, manifests, problems);
-    let federations = federation::federations(manifest, manifests, problems);
-    claims::check(&federations, problems);
-    let clients = people::clients(manifest, manifests, problems);
+    same_issuer(manifest, manifests, problems);
+    people::check_domains(manifest, manifests, problems);
     let spec = typed::<VouchIssuerSpec>(manifest, problems);
-    let domains = spec.as_ref().map(|spec| spec.organization.email_domains.as_slice()).unwrap_or_default();
-    let users = people::users(domains, manifests, problems);
+    if spec.is_none() {
+        issuer::check_inline_roots(manifest, problems);
+    }
     let issuer = issuer::issuer(manifest, &spec?, manifests, setting, problems)?;
     Some(Config {
         federations: federations.into_iter().map(|(_, federation)| federation).collect(),
@@ -88,7 +93,18 @@ fn same_namespace(issuer: &Manifest, manifests: &[Manifest], problems: &mut Vec<
     }
 }
 
-/// Objects of a kind whose schema accepts them, as their type.
+/// Everything is for the issuer at hand.
+fn same_issuer(issuer: &Manifest, manifests: &[Manifest], problems: &mut Vec<Problem>) {
+    let referring = manifests.iter().filter(|manifest| matches!(manifest.kind, Kind::AwsFederation | Kind::OidcClient));
+    for manifest in referring {
+        if let Some(name) = manifest.text("/spec/issuerRef/name").filter(|name| *name != issuer.name) {
+            let reason = format!("is {name}; the VouchIssuer here is {}", issuer.name);
+            problems.push(manifest.problem("spec.issuerRef.name", reason));
+        }
+    }
+}
+
+/// Objects of a kind that can be read, as their type.
 fn typed_objects<'a, T: serde::de::DeserializeOwned>(
     kind: Kind,
     manifests: &'a [Manifest],
@@ -135,10 +151,4 @@ fn parse_all<T: FromStr<Err: Display>, C: FromIterator<T>>(
     entries.filter_map(|(index, text)| parse(manifest, &format!("{field}[{index}]"), text, problems)).collect()
 }
 
-/// That an object is for the issuer at hand.
-fn check_issuer_ref(issuer: &Manifest, manifest: &Manifest, name: &str, problems: &mut Vec<Problem>) {
-    if name != issuer.name {
-        let reason = format!("is {name}; the VouchIssuer here is {}", issuer.name);
-        problems.push(manifest.problem("spec.issuerRef.name", reason));
-    }
-}
+

@@ -2,29 +2,27 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
 use vouch_crds::{client::OidcClientSpec, user::VouchUserSpec};
-use vouch_iam::identity::EmailAddress;
+use vouch_iam::identity::{EmailAddress, EmailDomain};
 
-use super::{check_issuer_ref, parse, typed_objects};
+use super::{parse, typed_objects};
 use crate::config::{
     Client, DeclaredUser,
     manifest::{Kind, Manifest},
     problem::Problem,
 };
 
-/// Everybody whom the stream declares. `domains` are the organization's; empty when they are unknown.
-pub(super) fn users(domains: &[String], manifests: &[Manifest], problems: &mut Vec<Problem>) -> Vec<DeclaredUser> {
-    const FIELD: &str = "spec.email";
+const EMAIL: &str = "spec.email";
+
+/// Everybody whom the stream declares.
+pub(super) fn users(manifests: &[Manifest], problems: &mut Vec<Problem>) -> Vec<DeclaredUser> {
     let mut users = Vec::new();
     let mut seen: HashMap<EmailAddress, &str> = HashMap::new();
     for (manifest, spec) in typed_objects::<VouchUserSpec>(Kind::VouchUser, manifests, problems) {
-        let Some(email) = parse::<EmailAddress>(manifest, FIELD, &spec.email, problems) else { continue };
+        let Some(email) = parse::<EmailAddress>(manifest, EMAIL, &spec.email, problems) else { continue };
         if let Some(other) = seen.insert(email.clone(), &manifest.name) {
-            problems.push(manifest.problem(FIELD, format!("is {email}, whom VouchUser {other} declares already")));
-        }
-        if !domains.is_empty() && !domains.iter().any(|domain| domain == email.domain()) {
-            let reason = format!("is in none of the organization's domains ({})", domains.join(", "));
-            problems.push(manifest.problem(FIELD, reason));
+            problems.push(manifest.problem(EMAIL, format!("is {email}, whom VouchUser {other} declares already")));
         }
         let mut groups = spec.groups;
         groups.sort();
@@ -34,11 +32,27 @@ pub(super) fn users(domains: &[String], manifests: &[Manifest], problems: &mut V
     users
 }
 
+/// That everybody is in a domain of the organization. Nothing is said when one of these is at fault itself: it may be
+/// the one that is meant.
+pub(super) fn check_domains(issuer: &Manifest, manifests: &[Manifest], problems: &mut Vec<Problem>) {
+    let declared = issuer.value.pointer("/spec/organization/emailDomains").and_then(Value::as_array);
+    let declared = declared.into_iter().flatten().map(|domain| domain.as_str()?.parse().ok());
+    let Some(domains) = declared.collect::<Option<Vec<EmailDomain>>>().filter(|domains| !domains.is_empty()) else {
+        return;
+    };
+    let names = domains.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    for manifest in manifests.iter().filter(|manifest| manifest.kind == Kind::VouchUser) {
+        let email = manifest.text("/spec/email").and_then(|email| email.parse::<EmailAddress>().ok());
+        if email.is_some_and(|email| !domains.iter().any(|domain| domain.as_str() == email.domain())) {
+            problems.push(manifest.problem(EMAIL, format!("is in none of the organization's domains ({names})")));
+        }
+    }
+}
+
 /// Every application that the stream declares.
-pub(super) fn clients(issuer: &Manifest, manifests: &[Manifest], problems: &mut Vec<Problem>) -> Vec<Client> {
+pub(super) fn clients(manifests: &[Manifest], problems: &mut Vec<Problem>) -> Vec<Client> {
     let mut clients = Vec::new();
     for (manifest, spec) in typed_objects::<OidcClientSpec>(Kind::OidcClient, manifests, problems) {
-        check_issuer_ref(issuer, manifest, &spec.issuer_ref.name, problems);
         clients.push(Client {
             id: manifest.name.clone(),
             display_name: spec.display_name,

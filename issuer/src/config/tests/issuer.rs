@@ -159,9 +159,25 @@ fn an_authenticator_policy_and_its_roots_must_fit() {
     }
 }
 
+fn attestation_root(usages: &[rcgen::KeyUsagePurpose]) -> rcgen::Certificate {
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = usages.to_vec();
+    params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap()
+}
+
+#[test]
+fn a_root_that_no_attestation_can_lead_to_is_refused_before_the_first_key_is() {
+    let pem = attestation_root(&[]).pem().replace('\n', "\n        ");
+    let reasons = reasons(&issuer(&format!("authenticators:\n  attestationRoots:\n    pem: |\n        {pem}")));
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    let sentence = "spec.authenticators.attestationRoots.pem: certificate 1 does not say that it may sign certificates";
+    assert!(reasons[0].starts_with(sentence), "{reasons:?}");
+}
+
 #[test]
 fn attestation_roots_come_inline_or_from_a_config_map_of_the_same_file() {
-    let root = rcgen::generate_simple_self_signed(["FIDO root".to_owned()]).unwrap().cert;
+    let root = attestation_root(&[rcgen::KeyUsagePurpose::KeyCertSign]);
     let indented = |spaces: usize| root.pem().replace('\n', &format!("\n{}", " ".repeat(spaces)));
     let inline = format!("authenticators:\n  policy: Attested\n  attestationRoots:\n    pem: |\n      {}", indented(6));
     let config = load_str(&issuer(&inline)).unwrap();

@@ -125,12 +125,60 @@ spec: {email: o'neil@example.com}
             "line 8: VouchIssuer vouch: spec.signingKeys.publishLead: must be at least 15m, longer than verifiers cache keys",
             "line 9: VouchIssuer vouch: spec.aws.ungovernedAccount: is unknown; did you mean ungovernedAccounts?",
             "line 9: VouchIssuer vouch: spec.aws.tokenLifetime: must be from 1m to 5m",
+            "line 15: AwsFederation acme: spec.issuerRef.name: is other; the VouchIssuer here is vouch",
             "line 16: AwsFederation acme: spec.account: must be text, is a number; put it in quotes",
             "line 17: AwsFederation acme: spec.hub.allow: must name at least one domain, e-mail or group: \
              an empty list would allow nobody",
             "line 20: Secret x: kind: is Secret; an issuer reads VouchIssuer, AwsFederation, VouchUser, OidcClient, ConfigMap",
             "line 26: VouchUser alice: spec.email: must be an e-mail address in lower case, of letters, digits and \
              _+=.@- (AWS carries no other character)",
+        ]
+    );
+}
+
+#[test]
+fn one_round_is_enough_whatever_else_is_wrong() {
+    let text = "apiVersion: vouch.sh/v1
+kind: VouchIssuer
+metadata: {name: vouch}
+spec:
+  url: https://vouch.example.com
+  organization: {name: Example, emailDomains: [example.com]}
+  session: {lifetime: 8 hours}
+  authenticators: {attestationRoots: {pem: nothing}}
+---
+apiVersion: vouch.sh/v1beta1
+kind: VouchUser
+metadata: {name: eve}
+spec: {email: eve@example.org, groups: release}
+---
+kind: AwsFederation
+metadata: {name: acme}
+spec:
+  issuerRef: {name: other}
+  account: 999999999999
+---
+apiVersion: vouch.sh/v1alpha1
+kind: OidcClient
+metadata: {name: wiki}
+spec: {issuerRef: {name: another}, displayName: Wiki, redirectUris: [], public: true}
+";
+    assert_eq!(
+        problems(text),
+        [
+            "line 1: VouchIssuer vouch: apiVersion: must be vouch.sh/v1alpha1",
+            "line 7: VouchIssuer vouch: spec.session.lifetime: must be a whole number and one unit, such as 90s, 15m, 8h or 30d",
+            "line 8: VouchIssuer vouch: spec.authenticators.attestationRoots.pem: holds no certificate; \
+             it must begin with -----BEGIN CERTIFICATE-----",
+            "line 10: VouchUser eve: apiVersion: must be vouch.sh/v1alpha1",
+            "line 13: VouchUser eve: spec.groups: must be a list, is text",
+            "line 13: VouchUser eve: spec.email: is in none of the organization's domains (example.com)",
+            "line 15: AwsFederation acme: apiVersion: must be vouch.sh/v1alpha1",
+            "line 17: AwsFederation acme: spec: declares no role; add roles, or a hub and spokes",
+            "line 18: AwsFederation acme: spec.issuerRef.name: is other; the VouchIssuer here is vouch",
+            "line 19: AwsFederation acme: spec.account: must be text, is a number; put it in quotes",
+            "line 24: OidcClient wiki: spec.redirectUris: must name at least one URI",
+            "line 24: OidcClient wiki: spec.issuerRef.name: is another; the VouchIssuer here is vouch",
         ]
     );
 }
