@@ -1,5 +1,6 @@
-//! What the two AWS guides tell an administrator to create. Written from the guides alone: the product's own generator
-//! of these documents is under test.
+//! What the two AWS guides tell an administrator to create, and that a session must bear the name of its person, which
+//! `docs/getting-started.md` adds. Written from the guides alone: the product's own generator of these documents is under
+//! test.
 
 use serde_json::{Value, json};
 
@@ -33,20 +34,30 @@ pub fn provider(account: &str) -> String {
     format!("arn:aws:iam::{account}:oidc-provider/{ISSUER_HOST}")
 }
 
-/// Who may come in from the issuer: everybody in example.com.
+/// Who may come in from the issuer: everybody in example.com, by their own name. A statement of its own for what goes with
+/// the session: AWS documents `sts:RoleSessionName` for the first action alone.
 #[must_use]
 pub fn federated_trust(account: &str) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
+    let person = json!({
+        "StringEquals": {format!("{ISSUER_HOST}:aud"): ISSUER_URL},
+        "StringLike": {format!("{ISSUER_HOST}:sub"): "*@example.com"},
+    });
+    let mut own_name = person.clone();
+    own_name["StringEquals"]["sts:RoleSessionName"] = format!("${{{ISSUER_HOST}:sub}}").into();
+    let allow = |actions: Value, condition: &Value| {
+        json!({
             "Effect": "Allow",
             "Principal": {"Federated": provider(account)},
-            "Action": ["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity", "sts:TagSession"],
-            "Condition": {
-                "StringEquals": {format!("{ISSUER_HOST}:aud"): ISSUER_URL},
-                "StringLike": {format!("{ISSUER_HOST}:sub"): "*@example.com"},
-            },
-        }],
+            "Action": actions,
+            "Condition": condition,
+        })
+    };
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            allow(json!("sts:AssumeRoleWithWebIdentity"), &own_name),
+            allow(json!(["sts:SetSourceIdentity", "sts:TagSession"]), &person),
+        ],
     })
 }
 
@@ -72,15 +83,20 @@ pub fn spoke_trust() -> Value {
 /// The same, allowing only some of the actions.
 #[must_use]
 pub fn spoke_trust_with(actions: &[&str]) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
+    let person = json!({"StringLike": {"aws:SourceIdentity": "*@example.com"}});
+    let mut own_name = person.clone();
+    own_name["StringEquals"] = json!({"sts:RoleSessionName": "${aws:SourceIdentity}"});
+    let (assume, others): (Vec<&str>, Vec<&str>) = actions.iter().partition(|action| **action == "sts:AssumeRole");
+    let statements = [(assume, own_name), (others, person)].into_iter().filter(|(actions, _)| !actions.is_empty());
+    let allow = |(actions, condition)| {
+        json!({
             "Effect": "Allow",
             "Principal": {"AWS": access_role(HUB)},
             "Action": actions,
-            "Condition": {"StringLike": {"aws:SourceIdentity": "*@example.com"}},
-        }],
-    })
+            "Condition": condition,
+        })
+    };
+    json!({"Version": "2012-10-17", "Statement": statements.map(allow).collect::<Vec<_>>()})
 }
 
 /// The provider in an account.

@@ -11,6 +11,8 @@ use vouch_scenarios::{
     virtual_key::VirtualKey,
 };
 
+const BOB: &str = "bob@example.com";
+
 fn deploy_role() -> String {
     format!("arn:aws:iam::{PRODUCTION}:role/vouch/VouchDeploy")
 }
@@ -18,7 +20,7 @@ fn deploy_role() -> String {
 /// The condition that the documentation gives for a spoke of a group.
 fn trust_for_the_group() -> Value {
     let mut trust = guide::spoke_trust();
-    trust["Statement"][0]["Condition"]["StringEquals"] = json!({"aws:PrincipalTag/vouch:Role": deploy_role()});
+    trust["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/vouch:Role"] = json!(deploy_role());
     trust
 }
 
@@ -65,8 +67,8 @@ fn member(world: &World, name: &str, group: &str) -> (Developer, VirtualKey) {
 }
 
 /// What anybody can do who has the hub's credentials.
-fn assume_by_hand(developer: &Developer, role: &str, more: &[&str]) -> Ran {
-    let arguments = ["sts", "assume-role", "--profile", "hub", "--role-session-name", "by-hand", "--role-arn", role];
+fn assume_by_hand(developer: &Developer, name: &str, role: &str, more: &[&str]) -> Ran {
+    let arguments = ["sts", "assume-role", "--profile", "hub", "--role-session-name", name, "--role-arn", role];
     developer.aws(&[&arguments[..], more].concat())
 }
 
@@ -85,12 +87,12 @@ fn a_spoke_for_a_group_is_closed_to_everybody_elses_hub_credentials() {
     // Others are turned away by the issuer, and take the hub, which everybody may.
     let _ = bob.vouch(&["credential", "aws", "--role", &deploy_role()]).failed(5, "VouchDeploy");
     bob.set_up_profile("hub", &access_role(HUB));
-    let opened = assume_by_hand(&bob, &access_role(PRODUCTION), &[]).succeeded().json();
+    let opened = assume_by_hand(&bob, BOB, &access_role(PRODUCTION), &[]).succeeded().json();
     assert_eq!(
-        opened["SourceIdentity"], "bob@example.com",
+        opened["SourceIdentity"], BOB,
         "the hub's credentials do open a spoke without the condition"
     );
-    let closed = assume_by_hand(&bob, &deploy_role(), &[]);
+    let closed = assume_by_hand(&bob, BOB, &deploy_role(), &[]);
     assert_ne!(closed.code, Some(0), "{closed}");
     let refusal = format!(
         "An error occurred (AccessDenied) when calling the AssumeRole operation: User: \
@@ -103,11 +105,11 @@ fn a_spoke_for_a_group_is_closed_to_everybody_elses_hub_credentials() {
 
     // The tag cannot be given to oneself, and a member's own hub credentials were not granted for the spoke either.
     let tag = format!("Key=vouch:Role,Value={}", deploy_role());
-    let forged = assume_by_hand(&bob, &deploy_role(), &["--tags", &tag]);
+    let forged = assume_by_hand(&bob, BOB, &deploy_role(), &["--tags", &tag]);
     assert_ne!(forged.code, Some(0), "{forged}");
     alice.set_up_profile("hub", &access_role(HUB));
-    let _ = assume_by_hand(&alice, &access_role(PRODUCTION), &[]).succeeded();
-    assert_ne!(assume_by_hand(&alice, &deploy_role(), &[]).code, Some(0));
+    let _ = assume_by_hand(&alice, "alice@example.com", &access_role(PRODUCTION), &[]).succeeded();
+    assert_ne!(assume_by_hand(&alice, "alice@example.com", &deploy_role(), &[]).code, Some(0));
 
     let taken = world.cloud.standin.calls_of("AssumeRole");
     let deployed: Vec<_> = taken
