@@ -31,22 +31,23 @@ fn trust(account: &str, document: &Value) -> Call {
 
 fn federated_trust_without(action: &str) -> Value {
     let mut document = guide::federated_trust(HUB);
-    let actions = document["Statement"][0]["Action"].as_array_mut().unwrap();
+    let actions = document["Statement"][1]["Action"].as_array_mut().unwrap();
     actions.retain(|one| one != action);
     document
 }
 
 fn first_step(action: &str) -> String {
     format!(
-        "vouch: AWS refused role {HUB}:role/vouch/VouchAccess: its trust policy lacks {action}. Details: vouch doctor aws"
+        "vouch: AWS refused role arn:aws:iam::{HUB}:role/vouch/VouchAccess: its trust policy lacks {action}. \
+         Details: vouch doctor --profile NAME"
     )
 }
 
 fn second_step(action: &str) -> String {
     format!(
-        "vouch: AWS refused the second step, from hub {HUB}:role/vouch/VouchAccess to {DEVELOPMENT}:role/vouch/VouchAccess: \
-         not authorized to perform {action}. The spoke's trust policy or the hub's permissions policy lacks {action}. \
-         Details: vouch doctor aws"
+        "vouch: AWS refused the second step, from hub arn:aws:iam::{HUB}:role/vouch/VouchAccess to \
+         arn:aws:iam::{DEVELOPMENT}:role/vouch/VouchAccess: not authorized to perform {action}. The spoke's trust policy or the hub's permissions policy lacks {action}. \
+         Details: vouch doctor --profile NAME"
     )
 }
 
