@@ -23,9 +23,10 @@ use vouch_crds::{
 
 use crate::{
     apply::Kind,
+    clients,
     context::Context,
     failure::{self, Category},
-    issuer, keys,
+    issuer, keys, people,
 };
 
 /// Events of an object that come this close together wake its controller once.
@@ -65,7 +66,7 @@ impl Watched {
         }
     }
 
-    fn config(&self) -> controller::Config {
+    pub(crate) fn config(&self) -> controller::Config {
         controller::Config::default().concurrency(self.concurrency).debounce(DEBOUNCE)
     }
 }
@@ -73,7 +74,9 @@ impl Watched {
 /// Runs every controller until `stop` ends; then objects in work are finished.
 pub async fn run(context: Arc<Context>, watched: Watched, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let stop = futures::FutureExt::shared(stop);
-    issuers(&context, &watched, stop).await;
+    let people = people::run(Arc::clone(&context), watched.clone(), stop.clone());
+    let clients = clients::run(Arc::clone(&context), watched.clone(), stop.clone());
+    futures::join!(issuers(&context, &watched, stop), people, clients);
 }
 
 async fn issuers(context: &Arc<Context>, watched: &Watched, stop: impl Future<Output = ()> + Send + Sync + 'static) {
@@ -179,7 +182,7 @@ where
 }
 
 /// When to try again.
-fn retry(failed: &Failed, context: &Context) -> Action {
+pub(crate) fn retry(failed: &Failed, context: &Context) -> Action {
     let (kind, namespace, name) = &failed.object;
     let wait = context.retries.failed(failed.object.clone(), failed.category, (context.jitter)());
     match failed.category {
@@ -201,7 +204,7 @@ impl KindName for VouchIssuer {
 
 /// Drives a controller. Failures of passes have been logged; what is left are those of watches, and objects that were
 /// gone when their turn came.
-async fn drain<K: Resource<DynamicType = ()>>(
+pub(crate) async fn drain<K: Resource<DynamicType = ()>>(
     passes: impl Stream<Item = Result<(ObjectRef<K>, Action), controller::Error<Failed, watcher::Error>>>,
     gone: impl Fn(&str, &str),
 ) {

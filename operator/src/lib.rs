@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod apply;
+pub mod clients;
 pub mod command;
 pub mod context;
 pub mod controllers;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod lease;
 pub mod log;
 pub mod metrics;
+pub mod people;
 pub mod private;
 pub mod reason;
 pub mod reference;

@@ -98,7 +98,7 @@ fn keys_that_are_given_up_by_name_are_made_once() {
     model.order(annotation::RECREATE_KEYS, "2026-01-01T00:00:00Z");
     assert_eq!(model.fault().reason(), Reason::KeySecretMissing, "another moment names other keys");
     let order = model.initialized_at().to_string();
-    model.order(annotation::RECREATE_KEYS, order.clone());
+    model.order(annotation::RECREATE_KEYS, order);
     assert_eq!(model.plan().to_string(), "make new keys in the place of those that were given up");
     model.pass(End::Done);
     assert_ne!(active(&model.set()), lost);
@@ -344,6 +344,8 @@ fn an_order_that_cannot_be_carried_out_is_refused_once() {
         assert!(changed.notices[0].note.contains(&format!("vouch.sh/revoke-key: \"{value}\" was not carried out")));
         model.pass(End::Done);
         assert_eq!(model.plan().to_string(), "nothing is due");
+        let handled = &model.issuer.status.as_ref().unwrap().handled_orders;
+        assert_eq!(handled[annotation::REVOKE_KEY], value, "whoever gave it reads that it was dealt with");
     }
     assert_eq!(model.set().keys().len(), 2);
 }

@@ -137,6 +137,7 @@ impl Model {
         status.active_key.clone_from(&kept.report.active_key);
         status.next_rotation.clone_from(&kept.report.next_rotation);
         status.keys_initialized_at.clone_from(&kept.report.initialized_at);
+        status.handled_orders.clone_from(&kept.report.handled_orders);
         // As it comes back from an API server, which keeps whole seconds.
         self.issuer = serde_json::from_value(serde_json::to_value(&self.issuer).unwrap()).unwrap();
         Some(kept)
