@@ -109,7 +109,7 @@ virtual-key: setup-virtual-key ## Build the security key in software, which the 
 	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo build $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
 
 .PHONY: cluster
-cluster: setup-cluster ## Build the Kubernetes that the tests and the demo use; the first time takes a quarter of an hour.
+cluster: setup-cluster ## Compile Kubernetes and etcd for the tests; the first time takes a quarter of an hour.
 	@e2e/cluster/build
 
 .PHONY: images
