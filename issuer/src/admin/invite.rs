@@ -13,7 +13,7 @@ use crate::{
     audit::Action,
     identity::invite::InviteCode,
     store::{
-        Store, StoreError,
+        StoreError,
         record::{Invite, UserId, UserRecord},
     },
 };
@@ -78,7 +78,7 @@ impl Office {
     pub async fn invite(&self, invitation: &Invitation) -> Result<Invited, AdminError> {
         let now = self.now();
         if !self.config.enrollment.invites {
-            return Err(AdminError::InvitesOff);
+            return Err(AdminError::InvitesOff(self.front_end));
         }
         self.member(&invitation.email)?;
         let groups = self.invited_groups(invitation)?;
@@ -89,7 +89,7 @@ impl Office {
         let (user, replaced) = self
             .change(&invitation.email, |user| {
                 if user.disabled {
-                    return Err(AdminError::Disabled(user.email.clone()));
+                    return Err(AdminError::Disabled { email: user.email.clone(), front_end: self.front_end });
                 }
                 if let Some(groups) = &groups {
                     user.groups.clone_from(groups);
@@ -132,10 +132,10 @@ impl Office {
 
     /// Makes the person's record when there is none.
     async fn ensure(&self, email: &EmailAddress, now: Timestamp) -> Result<(), AdminError> {
-        if self.store.user_by_email(email).await?.is_some() {
+        if self.records.user_by_email(email).await?.is_some() {
             return Ok(());
         }
-        match self.store.create(&new_user(email.clone(), now)).await {
+        match self.records.create(&new_user(email.clone(), now)).await {
             Ok(_) | Err(StoreError::Taken(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }

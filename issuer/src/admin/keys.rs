@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, NoSigner, RevokeError, next_transition};
 
-use super::{AdminError, Office, moment};
+use super::{AdminError, moment};
 use crate::{
-    database::DatabaseError,
+    clock::SharedClock,
+    config::Config,
+    database::{Database, DatabaseError},
     keys::{CLOCK_BEHIND, KeySource as _, KeyStatus, KeyStoreFault, change, event, statuses},
     outbox,
 };
@@ -104,7 +106,30 @@ impl fmt::Display for KeyOrder {
     }
 }
 
-impl Office {
+/// The signing keys of an issuer that runs alone. In a cluster they are the operator's, who takes orders there.
+pub struct KeyOffice {
+    config: Config,
+    database: Database,
+    clock: SharedClock,
+}
+
+impl fmt::Debug for KeyOffice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyOffice").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl KeyOffice {
+    /// On an open database.
+    #[must_use]
+    pub const fn new(config: Config, database: Database, clock: SharedClock) -> Self {
+        Self { config, database, clock }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The signing keys as stored.
     ///
     /// # Errors

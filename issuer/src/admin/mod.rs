@@ -1,11 +1,13 @@
-//! Administration on the database of an issuer, while it runs or not.
+//! Administration on the records of an issuer, while it runs or not: the same verbs on a database and in a cluster.
 //!
 //! Every change is one compare-and-swap on one record and takes effect in the running issuer in under a second. What
-//! the manifest declares is never overruled here: the next reload would bring it back.
+//! a manifest declares is never overruled here: the next reload would bring it back.
 
 pub mod declared;
+mod front_end;
 pub mod invite;
 pub mod keys;
+mod records;
 mod text;
 pub mod users;
 
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use vouch_iam::identity::{EmailAddress, EmailError};
 
-pub use self::text::moment;
+pub use self::{front_end::FrontEnd, records::Records, text::moment};
 use crate::{
     audit::Event,
     clock::SharedClock,
@@ -22,7 +24,7 @@ use crate::{
     database::{Database, DatabaseError},
     identity::secrets::{Secrets, SecretsError},
     keys::KeyStoreFault,
-    store::{Store, StoreError, Stored, record::UserRecord, sqlite::SqliteStore},
+    store::{StoreError, Stored, record::UserRecord, sqlite::SqliteStore},
 };
 
 /// Tries before a conflict is reported: each one means that another writer has succeeded.
@@ -57,8 +59,13 @@ pub enum AdminError {
         domains: Vec<String>,
     },
     /// Nobody has the address.
-    #[error("there is nobody with the address {0}; list everybody with `vouch-issuer users list`")]
-    UnknownUser(EmailAddress),
+    #[error("there is nobody with the address {email}; list everybody with `{front_end} users list`")]
+    UnknownUser {
+        /// The address.
+        email: EmailAddress,
+        /// Who speaks.
+        front_end: FrontEnd,
+    },
     /// The manifest says otherwise.
     #[error(
         "{what} of {email} is declared by a VouchUser in the manifest; change it there and reload the issuer (SIGHUP)"
@@ -70,11 +77,16 @@ pub enum AdminError {
         what: &'static str,
     },
     /// Invites are off.
-    #[error("the manifest allows no invites; set spec.enrollment.invites to true and reload the issuer (SIGHUP)")]
-    InvitesOff,
+    #[error("the issuer allows no invites; set spec.enrollment.invites to true{}", .0.then_reload())]
+    InvitesOff(FrontEnd),
     /// A disabled person is not invited.
-    #[error("{0} is disabled; enable first: vouch-issuer enable {0}")]
-    Disabled(EmailAddress),
+    #[error("{email} is disabled; enable first: {front_end} enable {email}")]
+    Disabled {
+        /// The person.
+        email: EmailAddress,
+        /// Who speaks.
+        front_end: FrontEnd,
+    },
     /// A lifetime nobody means.
     #[error("an invite cannot last for {0}; 5m to 30d are possible")]
     InviteLifetime(vouch_crds::duration::Duration),
@@ -82,12 +94,14 @@ pub enum AdminError {
     #[error("`{0}` must be a group: letters, digits and ._:/@+-")]
     Group(String),
     /// The person has no such key.
-    #[error("{email} has no key {id}; list the keys with `vouch-issuer users show {email}`")]
+    #[error("{email} has no key {id}; list the keys with `{front_end} users show {email}`")]
     UnknownKey {
         /// Whose.
         email: EmailAddress,
         /// Which.
         id: String,
+        /// Who speaks.
+        front_end: FrontEnd,
     },
     /// The last key of a person.
     #[error(
@@ -104,30 +118,42 @@ pub enum AdminError {
     Random,
 }
 
-/// The open database and what the manifest says.
+/// The records of people, and what is declared.
 pub struct Office {
     config: Arc<Config>,
-    database: Database,
-    store: SqliteStore,
+    records: Arc<dyn Records>,
     secrets: Secrets,
     clock: SharedClock,
+    front_end: FrontEnd,
 }
 
 impl std::fmt::Debug for Office {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Office").field("database", &self.database).finish_non_exhaustive()
+        f.debug_struct("Office").field("front_end", &self.front_end).finish_non_exhaustive()
     }
 }
 
 impl Office {
-    /// On an open database.
+    /// On any records. `secrets` are the issuer's; invites are hashed with them.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        records: Arc<dyn Records>,
+        secrets: Secrets,
+        clock: SharedClock,
+        front_end: FrontEnd,
+    ) -> Self {
+        Self { config: Arc::new(config), records, secrets, clock, front_end }
+    }
+
+    /// On the database of an issuer that runs alone.
     ///
     /// # Errors
     /// When the database holds no root secret.
-    pub async fn new(config: Config, database: Database, clock: SharedClock) -> Result<Self, AdminError> {
-        let secrets = Secrets::load(&database).await?;
-        let store = SqliteStore::new(database.clone());
-        Ok(Self { config: Arc::new(config), database, store, secrets, clock })
+    pub async fn open(config: Config, database: &Database, clock: SharedClock) -> Result<Self, AdminError> {
+        let secrets = Secrets::load(database).await?;
+        let records = Arc::new(SqliteStore::new(database.clone()));
+        Ok(Self::new(config, records, secrets, clock, FrontEnd::VouchIssuer))
     }
 
     fn now(&self) -> Timestamp {
@@ -148,7 +174,8 @@ impl Office {
     }
 
     async fn user(&self, email: &EmailAddress) -> Result<Stored, AdminError> {
-        self.store.user_by_email(email).await?.ok_or_else(|| AdminError::UnknownUser(email.clone()))
+        let unknown = || AdminError::UnknownUser { email: email.clone(), front_end: self.front_end };
+        self.records.user_by_email(email).await?.ok_or_else(unknown)
     }
 
     /// Changes a person's record, again from the start whenever somebody else was faster. The event goes to the audit
@@ -165,7 +192,7 @@ impl Office {
             let mut next = stored.user.clone();
             let (outcome, event) = change(&mut next)?;
             let told = event.map(|event| (self.now(), event));
-            match self.store.replace_and_tell(&stored, &next, told).await {
+            match self.records.replace_and_tell(&stored, &next, told).await {
                 Ok(stored) => return Ok((stored.user, outcome)),
                 Err(StoreError::Conflict) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(error.into()),

@@ -7,13 +7,10 @@ use serde::Serialize;
 use uuid::Uuid;
 use vouch_iam::identity::EmailAddress;
 
-use super::{AdminError, Office, moment};
+use super::{AdminError, FrontEnd, Office, moment};
 use crate::{
     audit::{Action, Event},
-    store::{
-        Store,
-        record::{EnrolledKey, UserRecord},
-    },
+    store::record::{EnrolledKey, UserRecord},
 };
 
 /// A person, for an administrator.
@@ -143,12 +140,14 @@ impl fmt::Display for UserInfo {
 pub struct UserTable {
     /// By e-mail.
     pub users: Vec<UserInfo>,
+    #[serde(skip)]
+    front_end: FrontEnd,
 }
 
 impl fmt::Display for UserTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.users.is_empty() {
-            return writeln!(f, "Nobody yet. Invite somebody: vouch-issuer invite EMAIL");
+            return writeln!(f, "Nobody yet. Invite somebody: {} invite EMAIL", self.front_end);
         }
         let width = |of: fn(&UserInfo) -> usize| self.users.iter().map(of).max().unwrap_or_default();
         let email = width(|user| user.email.as_str().len()).max(5);
@@ -192,9 +191,9 @@ impl Office {
     /// When the store fails.
     pub async fn users(&self) -> Result<UserTable, AdminError> {
         let now = self.now();
-        let users = self.store.users().await?;
+        let users = self.records.users().await?;
         let info = |user: &UserRecord| UserInfo::of(user, self.declared(&user.email).is_some(), now);
-        Ok(UserTable { users: users.iter().map(|stored| info(&stored.user)).collect() })
+        Ok(UserTable { users: users.iter().map(|stored| info(&stored.user)).collect(), front_end: self.front_end })
     }
 
     /// One person.
@@ -230,15 +229,18 @@ impl Office {
             return Err(AdminError::Declared { email: email.clone(), what: "whether somebody is disabled, here" });
         }
         let now = self.now();
-        let (user, changed) = self
+        let changed = self.user(email).await?.user.disabled != disabled;
+        let (user, ()) = self
             .change(email, |user| {
-                let changed = user.disabled != disabled;
-                user.disabled = disabled;
-                if changed && disabled {
+                // Also when somebody is disabled already: what disabled them may have been cut off before it ended the
+                // sessions, which would live again once the person is enabled.
+                if disabled {
                     user.end_sessions(now);
                 }
                 let action = if disabled { Action::Disabled } else { Action::Enabled };
-                Ok((changed, changed.then(|| about(user, action, None))))
+                let told = user.disabled != disabled;
+                user.disabled = disabled;
+                Ok(((), told.then(|| about(user, action, None))))
             })
             .await?;
         Ok(Done { email: user.email, changed, sentence })
@@ -253,7 +255,8 @@ impl Office {
             .change(email, |user| {
                 let known = user.keys.iter().position(|key| key.id == id);
                 let Some(position) = known else {
-                    return Err(AdminError::UnknownKey { email: user.email.clone(), id: id.to_owned() });
+                    let (email, id) = (user.email.clone(), id.to_owned());
+                    return Err(AdminError::UnknownKey { email, id, front_end: self.front_end });
                 };
                 if user.keys.len() == 1 && !allow_last {
                     return Err(AdminError::LastKey { email: user.email.clone(), id: id.to_owned() });
@@ -262,7 +265,7 @@ impl Office {
             })
             .await?;
         let rest = match user.keys.len() {
-            0 => format!("No key is left; invite again: vouch-issuer invite {email}"),
+            0 => format!("No key is left; invite again: {} invite {email}", self.front_end),
             1 => "1 key is left.".to_owned(),
             keys => format!("{keys} keys are left."),
         };

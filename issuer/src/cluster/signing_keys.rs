@@ -119,10 +119,7 @@ impl RootSecret {
     /// When it is missing or damaged; nothing is made up for it.
     pub fn read(&self) -> Result<Secrets, SecretsError> {
         let secret = find(&self.secret, &self.name)?;
-        let bytes = member(&secret, &self.name, root_secret::DATA_KEY)?;
-        let root: Zeroizing<[u8; ROOT_LENGTH]> =
-            Zeroizing::new(bytes.try_into().map_err(|_| SecretsError::DamagedSecret(self.name.clone(), bytes.len()))?);
-        Secrets::derive(&root)
+        secrets_of(&secret)
     }
 
     /// Rises with every change.
@@ -130,6 +127,18 @@ impl RootSecret {
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.secret.changes()
     }
+}
+
+/// What is derived from the root secret in a Secret.
+///
+/// # Errors
+/// When the Secret holds none, or one that is damaged; nothing is made up for it.
+pub fn secrets_of(secret: &Secret) -> Result<Secrets, SecretsError> {
+    let name = secret.name_any();
+    let bytes = member(secret, &name, root_secret::DATA_KEY)?;
+    let root = <[u8; ROOT_LENGTH]>::try_from(bytes).map(Zeroizing::new);
+    let root = root.map_err(|_| SecretsError::DamagedSecret(name, bytes.len()))?;
+    Secrets::derive(&root)
 }
 
 fn find(secrets: &Collection<Secret>, name: &str) -> Result<Arc<Secret>, SecretFault> {

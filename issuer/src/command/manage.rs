@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::{Command, Failure, Files, KeysCommand, Output, UsersCommand, open, print};
 use crate::{
-    admin::{AdminError, Office, invite::Invitation},
+    admin::{AdminError, Office, invite::Invitation, keys::KeyOffice},
     clock::SystemClock,
+    database::Database,
 };
 
 /// Carries out one command.
@@ -44,24 +45,42 @@ pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failu
 
 async fn manage_keys(command: KeysCommand, output: Output) -> Result<(), Failure> {
     match command {
-        KeysCommand::Show(files) => order(&files, output, async |office| office.keys().await).await,
-        KeysCommand::Rotate(files) => order(&files, output, async |office| office.rotate_keys().await).await,
-        KeysCommand::AcceptClock(files) => order(&files, output, async |office| office.accept_clock().await).await,
+        KeysCommand::Show(files) => order_keys(&files, output, async |office| office.keys().await).await,
+        KeysCommand::Rotate(files) => order_keys(&files, output, async |office| office.rotate_keys().await).await,
+        KeysCommand::AcceptClock(files) => order_keys(&files, output, async |office| office.accept_clock().await).await,
         KeysCommand::Revoke(args) => {
-            order(&args.files, output, async |office| office.revoke_key(&args.kid, args.now).await).await
+            order_keys(&args.files, output, async |office| office.revoke_key(&args.kid, args.now).await).await
         }
     }
 }
 
-/// Opens the database, does the work, leaves the file complete whatever came of it, and answers.
 async fn order<T: Serialize + std::fmt::Display>(
     files: &Files,
     output: Output,
     work: impl AsyncFnOnce(&Office) -> Result<T, AdminError>,
 ) -> Result<(), Failure> {
     let (config, database) = open::open(files)?;
-    let office = Office::new(config, database.clone(), Arc::new(SystemClock)).await?;
-    let outcome = work(&office).await;
-    open::settle(&database).await;
+    let office = Office::open(config, &database, Arc::new(SystemClock)).await?;
+    settled(&database, output, work(&office)).await
+}
+
+async fn order_keys<T: Serialize + std::fmt::Display>(
+    files: &Files,
+    output: Output,
+    work: impl AsyncFnOnce(&KeyOffice) -> Result<T, AdminError>,
+) -> Result<(), Failure> {
+    let (config, database) = open::open(files)?;
+    let office = KeyOffice::new(config, database.clone(), Arc::new(SystemClock));
+    settled(&database, output, work(&office)).await
+}
+
+/// Does the work, leaves the database's file complete whatever came of it, and answers.
+async fn settled<T: Serialize + std::fmt::Display>(
+    database: &Database,
+    output: Output,
+    work: impl Future<Output = Result<T, AdminError>>,
+) -> Result<(), Failure> {
+    let outcome = work.await;
+    open::settle(database).await;
     print(output, &outcome?)
 }

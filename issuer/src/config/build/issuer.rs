@@ -111,7 +111,12 @@ pub fn key_policy(spec: &VouchIssuerSpec) -> Result<KeyPolicy, PolicyError> {
 fn checked_key_policy(manifest: &Manifest, spec: &VouchIssuerSpec, problems: &mut Vec<Problem>) -> Option<KeyPolicy> {
     // What the schema refuses, the schema has explained.
     let found = |error: PolicyError| {
-        error.0.iter().filter(|_| manifest.valid).map(|problem| manifest.problem("spec.signingKeys", problem.to_string())).collect::<Vec<_>>()
+        error
+            .0
+            .iter()
+            .filter(|_| manifest.valid)
+            .map(|problem| manifest.problem("spec.signingKeys", problem.to_string()))
+            .collect::<Vec<_>>()
     };
     key_policy(spec).map_err(|error| problems.extend(found(error))).ok()
 }

@@ -150,5 +150,3 @@ fn parse_all<T: FromStr<Err: Display>, C: FromIterator<T>>(
     let entries = texts.iter().enumerate();
     entries.filter_map(|(index, text)| parse(manifest, &format!("{field}[{index}]"), text, problems)).collect()
 }
-
-
