@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use vouch_iam::arn::RoleArn;
 
-use crate::{issuer_url::IssuerUrl, region};
+use crate::{issuer_url::IssuerUrl, region, session_length};
 
 /// Short-lived credentials from one tap of a security key.
 #[derive(Debug, Parser)]
@@ -57,6 +57,32 @@ pub enum Command {
     Reference(ReferenceArgs),
 }
 
+impl Command {
+    /// How the answer is to be printed; text for commands that leave no choice.
+    #[must_use]
+    pub fn output(&self) -> Output {
+        match self {
+            Self::Enroll(args) => args.output,
+            Self::Login(args) => args.output,
+            Self::Logout(args) => args.output,
+            Self::Status(args) => args.output,
+            Self::Doctor(args) => args.output,
+            Self::Setup(SetupCommand::Aws(args)) => args.output,
+            Self::Keys(
+                KeysCommand::List(output)
+                | KeysCommand::Add { output, .. }
+                | KeysCommand::Rename { output, .. }
+                | KeysCommand::Remove { output, .. },
+            )
+            | Self::Aws(AwsCommand::Roles(output))
+            | Self::Agent(AgentCommand::Status(output)) => *output,
+            Self::Credential(_) | Self::Agent(_) | Self::Completions(_) | Self::Man(_) | Self::Reference(_) => {
+                Output::default()
+            }
+        }
+    }
+}
+
 /// How an answer is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -89,8 +115,8 @@ pub struct EnrollArgs {
     /// The issuer, such as https://vouch.example.com
     #[arg(value_name = "URL", value_parser = IssuerUrl::from_person)]
     pub url: IssuerUrl,
-    /// The invite code, for scripts: other users of this machine can see it here. Without it you are asked; when
-    /// standard input is no terminal, its first line is the code
+    /// The invite code: other users of this machine can see it here. Without it you are asked; when standard input is
+    /// no terminal, its first line is the code. A terminal is needed all the same, for the PIN of the key
     #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
     /// What to call the key (default: its model)
@@ -99,6 +125,9 @@ pub struct EnrollArgs {
     /// Switch to this issuer without asking when the machine is set up for another
     #[arg(long)]
     pub replace: bool,
+    /// The `--output` option.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `vouch login`.
@@ -113,6 +142,9 @@ pub struct LoginArgs {
     /// Switch to the issuer named without asking when the machine is set up for another
     #[arg(long, requires = "url")]
     pub replace: bool,
+    /// The `--output` option.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `vouch logout`.
@@ -121,6 +153,9 @@ pub struct LogoutArgs {
     /// End your sessions on every machine
     #[arg(long)]
     pub everywhere: bool,
+    /// The `--output` option.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `vouch status`.
@@ -141,6 +176,9 @@ pub enum KeysCommand {
         /// What to call it (default: its model)
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// The `--output` option.
+        #[command(flatten)]
+        output: Output,
     },
     /// Rename a key
     Rename {
@@ -150,8 +188,11 @@ pub enum KeysCommand {
         /// The new name, up to 64 characters
         #[arg(value_name = "NAME")]
         name: String,
+        /// The `--output` option.
+        #[command(flatten)]
+        output: Output,
     },
-    /// Remove a key
+    /// Remove a key; needs a touch of any key you have
     Remove {
         /// Its id, or the start of it (see: vouch keys list)
         #[arg(value_name = "ID")]
@@ -159,6 +200,9 @@ pub enum KeysCommand {
         /// Also when it is your last one
         #[arg(long)]
         allow_last: bool,
+        /// The `--output` option.
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -178,8 +222,8 @@ pub struct CredentialAwsArgs {
     /// The hub role to go through, in an account that no federation governs
     #[arg(long, value_name = "ARN")]
     pub via: Option<RoleArn>,
-    /// How long the credentials shall last, in seconds (default: 3600)
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(900..=43_200))]
+    /// How long the credentials shall last, in seconds or such as 15m or 1h (default: 1h)
+    #[arg(long, value_name = "DURATION", value_parser = session_length::parse)]
     pub duration: Option<u32>,
     /// Whose STS endpoint to ask when none are cached (default: AWS_REGION, else AWS_DEFAULT_REGION, else by partition)
     #[arg(long, value_name = "REGION", value_parser = region::parse)]
@@ -214,6 +258,9 @@ pub struct SetupAwsArgs {
     /// Remove what vouch added: the profile named, those of the role named, or all of them
     #[arg(long, conflicts_with_all = ["region", "via"])]
     pub remove: bool,
+    /// The `--output` option.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `vouch aws`.
@@ -242,12 +289,16 @@ pub struct DoctorArgs {
 pub enum DoctorArea {
     /// The configuration file, and variables that lead elsewhere
     Config,
+    /// Only the variables
+    Environment,
     /// The issuer: reachable, trusted, same clock, same name
     Issuer,
     /// Security keys on this machine
     Security,
     /// The agent and the session
     Agent,
+    /// Only the session
+    Session,
     /// AWS profiles
     Aws,
 }
@@ -315,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_duration_aws_never_grants_is_refused() {
-        for seconds in ["899", "43201", "-1", "1h"] {
+        for seconds in ["899", "43201", "-1", "13h"] {
             let argv =
                 ["vouch", "credential", "aws", "--role", "arn:aws:iam::111111111111:role/x", "--duration", seconds];
             assert!(Arguments::try_parse_from(argv).is_err(), "{seconds}");

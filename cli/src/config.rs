@@ -60,10 +60,23 @@ impl Config {
     /// # Errors
     /// As [`Config::load`], and [`Category::Configuration`] when this machine is not set up.
     pub fn require() -> Result<Self, Failure> {
-        Self::load()?.ok_or_else(|| {
-            Failure::new(Category::Configuration, "this machine does not know your issuer yet")
-                .hint("Run: vouch enroll URL, or with a key that is enrolled already: vouch login URL")
-        })
+        Self::load()?.ok_or_else(Self::missing)
+    }
+
+    fn missing() -> Failure {
+        Failure::new(Category::Configuration, "this machine does not know your issuer yet")
+            .hint("Run: vouch enroll URL, or with a key that is enrolled already: vouch login URL")
+    }
+
+    /// What keeps the person from signing in, when that is why `failure` came about: without an issuer, advice to sign in
+    /// would lead to another failure.
+    #[must_use]
+    pub fn explain(failure: Failure) -> Failure {
+        Self::explained(failure, || Self::load().is_ok_and(|config| config.is_none()))
+    }
+
+    fn explained(failure: Failure, is_missing: impl FnOnce() -> bool) -> Failure {
+        if failure.category == Category::NotLoggedIn && is_missing() { Self::missing() } else { failure }
     }
 
     /// Writes the file in one step, for its owner alone.
@@ -201,6 +214,16 @@ mod tests {
         none.restore().unwrap();
         assert!(!path.exists());
         none.restore().unwrap();
+    }
+
+    #[test]
+    fn who_has_no_issuer_is_not_told_to_sign_in() {
+        let explained = Config::explained(Failure::not_signed_in(None), || true);
+        assert!(explained.render(false).contains("Run: vouch enroll URL"), "{explained}");
+        for failure in [Failure::not_signed_in(None), Failure::new(Category::Denied, "no")] {
+            let is_missing = failure.category == Category::Denied;
+            assert_eq!(Config::explained(failure.clone(), || is_missing), failure);
+        }
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub struct Failure {
     /// What to do next, as an imperative sentence, often a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// A line that belongs to the hint and is copied as it is; only ever our own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<String>,
     /// For `-v`: request ids and the chain of causes, one a line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
@@ -64,13 +67,20 @@ impl Failure {
     /// A failure without a hint.
     #[must_use]
     pub fn new(category: Category, message: impl Into<String>) -> Self {
-        Self { category, message: message.into(), hint: None, details: Vec::new() }
+        Self { category, message: message.into(), hint: None, copy: None, details: Vec::new() }
     }
 
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a line to copy, shown alone on a line.
+    #[must_use]
+    pub fn copy(mut self, line: impl Into<String>) -> Self {
+        self.copy = Some(line.into());
         self
     }
 
@@ -89,8 +99,18 @@ impl Failure {
         Self::new(Category::NotLoggedIn, message).hint("Run: vouch login")
     }
 
-    /// The text for stderr: one line, because other tools pass it on as one; details only when `verbose`. Parts of it may
-    /// be words of a server.
+    /// What stdout holds under `--output json` instead of the answer: an object whose only member is `error`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut error = serde_json::to_value(self).unwrap_or_default();
+        if let Some(members) = error.as_object_mut() {
+            members.insert("exit_code".to_owned(), self.category.exit_code().into());
+        }
+        serde_json::json!({ "error": error })
+    }
+
+    /// The text for stderr: one line, because other tools pass it on as one, and the line to copy when there is one; details
+    /// only when `verbose`. Parts of it may be words of a server.
     #[must_use]
     pub fn render(&self, verbose: bool) -> String {
         let mut text = format!("vouch: {}", plain(&self.message));
@@ -100,6 +120,10 @@ impl Failure {
             }
             text.push(' ');
             text.push_str(&plain(hint));
+        }
+        if let Some(line) = &self.copy {
+            text.push_str("\n  ");
+            text.push_str(&plain(line));
         }
         if verbose {
             for detail in &self.details {
@@ -121,6 +145,18 @@ mod tests {
         let line = "vouch: you are not signed in (your session ended 12 minutes ago). Run: vouch login";
         assert_eq!(failure.render(false), line);
         assert_eq!(failure.render(true), format!("{line}\n  request abc"));
+    }
+
+    #[test]
+    fn a_script_reads_the_category_the_exit_code_and_the_advice_apart_from_the_sentence() {
+        let json = Failure::not_signed_in(None).to_json();
+        let expected = serde_json::json!({"error": {
+            "category": "not_logged_in",
+            "exit_code": 2,
+            "message": "you are not signed in",
+            "hint": "Run: vouch login",
+        }});
+        assert_eq!(json, expected);
     }
 
     #[test]

@@ -14,10 +14,11 @@ use crate::{
         protocol::{AwsCredentialsRequest, CREDENTIALS_PREFIX, Envelope, Request, Response, VERSION},
         socket,
     },
+    config::Config,
     console,
     env::Variable,
     error::{Category, Failure},
-    paths, region,
+    paths, region, session_length,
 };
 
 /// Runs `argv` when it is a plain `vouch credential aws`; `None` leaves it to clap, which also explains what is wrong.
@@ -30,6 +31,7 @@ pub fn run(argv: &[OsString]) -> Option<ExitCode> {
     Some(match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            let failure = Config::explain(failure);
             console::note(&failure.render(false));
             ExitCode::from(failure.category.exit_code())
         }
@@ -112,10 +114,9 @@ pub fn parse(argv: &[OsString]) -> Option<AwsCredentialsRequest> {
     Some(AwsCredentialsRequest {
         role: arn(role?).ok()?,
         via: via.map(arn).transpose().ok()?,
-        duration: duration.map(str::parse).transpose().ok()?.filter(|seconds| (900..=43_200).contains(seconds)),
+        duration: duration.map(session_length::parse).transpose().ok()?,
         region: region.map(region::parse).transpose().ok()?,
     })
-    .filter(|request| request.duration.is_some() == duration.is_some())
 }
 
 #[cfg(test)]
@@ -181,7 +182,7 @@ mod tests {
         #[test]
         fn understands_a_command_line_exactly_as_clap_does(words in proptest::collection::vec(prop_oneof![
             Just("--role".to_owned()), Just(SPOKE.to_owned()), Just(format!("--role={SPOKE}")), Just("--via".to_owned()),
-            Just(HUB.to_owned()), Just("--duration".to_owned()), Just("900".to_owned()), Just("--duration=99999".to_owned()),
+            Just(HUB.to_owned()), Just("--duration".to_owned()), Just("900".to_owned()), Just("15m".to_owned()), Just("--duration=99999".to_owned()),
             Just("--region".to_owned()), Just("eu-west-1".to_owned()), Just("--".to_owned()), Just("-v".to_owned()), "[ -~]{0,4}",
         ], 0..7)) {
             let argv = argv(&words.iter().map(String::as_str).collect::<Vec<_>>());

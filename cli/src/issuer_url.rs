@@ -8,6 +8,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize, de};
 use url::Url;
 
+use crate::invite_code;
+
 /// An issuer: `https`, lower-case host, no credentials, query, fragment or trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IssuerUrl {
@@ -27,6 +29,16 @@ pub enum IssuerUrlError {
     /// Security keys sign for names.
     #[error("`{0}` has an address for a host; security keys need a name, such as https://vouch.example.com")]
     NotName(String),
+    /// An invite code in the place of the URL.
+    #[error(
+        "that is an invite code; the issuer's URL goes here, and the code is asked for: vouch enroll https://vouch.example.com"
+    )]
+    InviteCode,
+    /// A person in the place of the URL.
+    #[error(
+        "`{0}` is an e-mail address; give the issuer's URL, such as https://vouch.example.com: the security key knows whose it is"
+    )]
+    Email(String),
     /// Something an issuer may not have, or another spelling of it.
     #[error("`{given}` is not an issuer; it must be written exactly `{canonical}`")]
     NotCanonical {
@@ -44,6 +56,12 @@ impl IssuerUrl {
     /// When it is still no issuer URL.
     pub fn from_person(text: &str) -> Result<Self, IssuerUrlError> {
         let text = text.trim();
+        if invite_code::is_code(text) {
+            return Err(IssuerUrlError::InviteCode);
+        }
+        if text.contains('@') && !text.contains('/') {
+            return Err(IssuerUrlError::Email(text.to_owned()));
+        }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         match rest.trim_end_matches('/') {
             "" => Err(IssuerUrlError::NotUrl(text.to_owned())),
@@ -171,6 +189,13 @@ mod tests {
         for text in ["vouch.example.com", "vouch.example.com/", " https://vouch.example.com/ "] {
             assert_eq!(IssuerUrl::from_person(text).unwrap().as_str(), "https://vouch.example.com");
         }
+    }
+
+    #[test]
+    fn a_code_or_a_person_in_the_place_of_the_issuer_is_recognised() {
+        assert_eq!(IssuerUrl::from_person("7KQF-29MD-W3XA"), Err(IssuerUrlError::InviteCode));
+        let email = IssuerUrl::from_person("alice@example.com").unwrap_err().to_string();
+        assert!(email.contains("the security key knows whose it is"), "{email}");
     }
 
     #[test]

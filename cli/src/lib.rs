@@ -18,6 +18,7 @@ pub mod error;
 pub mod file_failure;
 pub mod hot_path;
 pub mod interrupt;
+pub mod invite_code;
 pub mod issuer_url;
 pub mod network;
 pub mod overrides;
@@ -25,6 +26,7 @@ pub mod paths;
 pub mod prompt;
 pub mod region;
 pub mod security_key;
+pub mod session_length;
 pub mod table;
 pub mod wording;
 
@@ -32,7 +34,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::{args::Arguments, error::Category};
+use crate::{args::Arguments, config::Config, error::Category};
 
 /// Runs the command line `argv`, the program's name included, and says how it went.
 #[must_use]
@@ -51,11 +53,16 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
             };
         }
     };
-    let verbose = arguments.verbose;
+    let (verbose, output) = (arguments.verbose, arguments.command.output());
     match commands::run(arguments.command) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
+            let failure = Config::explain(failure);
             console::note(&failure.render(verbose));
+            if output.json() {
+                // The exit code says the same, should stdout be closed.
+                let _unheard = console::print_json(&failure.to_json());
+            }
             ExitCode::from(failure.category.exit_code())
         }
     }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use hyper_util::client::proxy::matcher::Matcher;
 use rustls::{CertificateError, ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
@@ -113,14 +114,37 @@ fn unreached() -> String {
     }
 }
 
+/// The proxy between this process and `host`, without what is secret in its URL.
+fn proxy_for(host: &str) -> Option<String> {
+    let uri = http::Uri::builder().scheme("https").authority(host).path_and_query("/").build().ok()?;
+    let proxy = Matcher::from_system().intercept(&uri)?;
+    let authority = proxy.uri().authority()?.as_str();
+    Some(authority.rsplit_once('@').map_or(authority, |(_, place)| place).to_owned())
+}
+
+/// What happened to a connection that `proxy` was to carry: until it stands, nothing but the proxy has been asked.
+fn explain_proxy(host: &str, proxy: &str, why: &str) -> Failure {
+    let set = overrides::in_effect(Reader::Agent, &|name| std::env::var_os(name));
+    let given = set.iter().find(|given| overrides::is_proxy(&given.name));
+    let variable = given.map_or(env::HTTPS_PROXY.name, |given| given.name.as_str());
+    Failure::new(Category::Network, format!("cannot reach {host} through the proxy {proxy}: {why}"))
+        .hint(format!("Correct {variable}, or name hosts that need no proxy in {}", env::NO_PROXY.name))
+}
+
 /// Says in a person's words why `host` could not be asked.
 #[must_use]
 pub fn explain(host: &str, error: reqwest::Error) -> Failure {
     let timeout = error.is_timeout();
     let dns = error.is_dns();
     let error = error.without_url();
+    let refused = find::<io::Error>(&error).is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    let proxy = if dns || refused { proxy_for(host) } else { None };
     let failure = match find::<rustls::Error>(&error) {
         Some(tls) => explain_tls(host, tls),
+        None if let Some(proxy) = &proxy => {
+            let why = if dns { "the name of the proxy is not known" } else { "the proxy refuses the connection" };
+            explain_proxy(host, proxy, why)
+        }
         None if dns => Failure::new(Category::Network, format!("cannot reach {host}: its name is not known"))
             .hint("Check the network connection and the name"),
         None if timeout => {
@@ -246,6 +270,29 @@ mod tests {
         let empty = folder.path().join("empty.pem");
         fs::write(&empty, "no certificate").unwrap();
         assert_eq!(read_bundle("AWS_CA_BUNDLE", &empty).unwrap_err().category, Category::Configuration);
+    }
+
+    /// A redirect would carry a proof or an assertion to an address that nobody has configured.
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_nothing_is_sent_to_where_it_points() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let elsewhere = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {origin}/elsewhere\r\n");
+        let server = tokio::spawn(async move {
+            for head in [elsewhere.as_str(), "HTTP/1.1 200 OK\r\n"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await.unwrap();
+                stream
+                    .write_all(format!("{head}content-length: 0\r\nconnection: close\r\n\r\n").as_bytes())
+                    .await
+                    .unwrap();
+            }
+        });
+        let client = client(&Trust::default()).unwrap();
+        let answer = client.post(format!("{origin}/oauth/token")).body("assertion").send().await.unwrap();
+        assert_eq!(answer.status(), 307);
+        server.abort();
     }
 
     #[tokio::test]

@@ -70,15 +70,28 @@ pub fn is_proxy(name: &str) -> bool {
     })
 }
 
+/// Whether a variable changes what the agent does.
+fn concerns_agent(name: &str) -> bool {
+    let named = |(variable, others): &&(&Variable, &[&str])| variable.name == name || others.contains(&name);
+    // Where the agent listens and logs is settled: this command has found it.
+    let is_place = [env::VOUCH_RUNTIME_DIR.name, env::VOUCH_STATE_DIR.name, env::VOUCH_LOG.name].contains(&name);
+    !is_place && WATCHED.iter().find(named).is_some_and(|(variable, _)| variable.is_read_by_agent())
+}
+
+/// The names of what is set in one of the two environments alone, or differently, as it concerns the agent.
+#[must_use]
+pub fn differences(here: &[Override], agent: &[Override]) -> Vec<String> {
+    let only_there = agent.iter().filter(|other| concerns_agent(&other.name) && !here.contains(other));
+    let mut names: Vec<_> = unheard_by_agent(here, agent).into_iter().map(|own| own.name).collect();
+    names.extend(only_there.map(|other| other.name.clone()));
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// What differs between the environment of this command and the one the agent was started with, as it concerns the agent.
 #[must_use]
 pub fn unheard_by_agent(here: &[Override], agent: &[Override]) -> Vec<Override> {
-    let concerns_agent = |name: &str| {
-        let named = |(variable, others): &&(&Variable, &[&str])| variable.name == name || others.contains(&name);
-        // Where the agent listens and logs is settled: this command has found it.
-        let is_place = [env::VOUCH_RUNTIME_DIR.name, env::VOUCH_STATE_DIR.name, env::VOUCH_LOG.name].contains(&name);
-        !is_place && WATCHED.iter().find(named).is_some_and(|(variable, _)| variable.is_read_by_agent())
-    };
     here.iter().filter(|own| concerns_agent(&own.name) && !agent.contains(own)).cloned().collect()
 }
 
@@ -146,5 +159,16 @@ mod tests {
         assert_eq!(unheard_by_agent(&here, &in_effect(Reader::Agent, &set(ENVIRONMENT))), []);
         let moved = [("VOUCH_RUNTIME_DIR", "/run/own"), ("AWS_REGION", "eu-west-1")];
         assert_eq!(unheard_by_agent(&in_effect(Reader::Command, &set(&moved)), &[]), []);
+    }
+
+    #[test]
+    fn environments_differ_in_what_either_has_alone_or_otherwise() {
+        let here = in_effect(Reader::Agent, &set(&[("HTTPS_PROXY", "http://a.example.com"), ("VOUCH_LOG", "trace")]));
+        let there = in_effect(
+            Reader::Agent,
+            &set(&[("HTTPS_PROXY", "http://b.example.com"), ("AWS_ENDPOINT_URL_STS", "https://sts.example.com")]),
+        );
+        assert_eq!(differences(&here, &there), ["AWS_ENDPOINT_URL_STS", "HTTPS_PROXY"]);
+        assert_eq!(differences(&here, &here), [""; 0]);
     }
 }

@@ -17,7 +17,7 @@ use super::{
     issuer_error::IssuerError,
     protocol::{AwsCredentials, AwsCredentialsRequest},
     sts::{Assume, RoleSession, Sts, StsError},
-    sts_refusal::{self, Hop, chained_too_long, short},
+    sts_refusal::{self, Hop, chained_too_long},
 };
 use crate::error::{Category, Failure};
 
@@ -85,7 +85,7 @@ impl Route {
         let AwsTokenResponse { web_identity_token, chain, session_name, .. } = granted;
         let token = Zeroizing::new(web_identity_token);
         let wrong = |what: &str| {
-            Failure::new(Category::General, format!("the issuer's answer for role {} {what}", short(&request.role)))
+            Failure::new(Category::General, format!("the issuer's answer for role {} {what}", request.role))
                 .hint("Tell whoever runs the issuer")
         };
         let mut rest = chain;

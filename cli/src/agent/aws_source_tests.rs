@@ -201,14 +201,20 @@ async fn a_hiccup_of_aws_is_tried_again() {
 async fn a_refusal_is_not_tried_again_and_names_its_step() {
     let world = World::new(&[(DEV, HUB)], [refused("AccessDenied", "Not authorized to perform sts:TagSession")]);
     let failure = source(&world).obtain(request(DEV)).await.unwrap_err();
-    assert!(failure.message.starts_with("AWS refused role 999999999999:role/vouch/VouchAccess"), "{failure}");
+    assert!(
+        failure.message.starts_with("AWS refused role arn:aws:iam::999999999999:role/vouch/VouchAccess"),
+        "{failure}"
+    );
     assert_eq!(world.asked().len(), 1);
 
     let world = World::new(&[(DEV, HUB)], []);
     let second = refused("AccessDenied", "not authorized to perform: sts:AssumeRole");
     world.errors.lock().unwrap().extend([None, Some(second)]);
     let failure = source(&world).obtain(request(DEV)).await.unwrap_err();
-    assert!(failure.message.starts_with("AWS refused the second step, from hub 999999999999"), "{failure}");
+    assert!(
+        failure.message.starts_with("AWS refused the second step, from hub arn:aws:iam::999999999999:"),
+        "{failure}"
+    );
 }
 
 #[test]

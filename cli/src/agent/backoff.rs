@@ -29,9 +29,18 @@ where
     attempt().await
 }
 
-/// The pause before attempt `failures` of something that goes on in the background: 1 s, doubling, at most 30 s.
+/// The pause before attempt `failures` of something that goes on in the background: 1 s, then 2 s.
+///
+/// An issuer that is back must hear from its agents at once, because until then they do not hear of a person who was
+/// disabled meanwhile. [`jittered`], the pauses spread the agents of an organization over two seconds.
 #[must_use]
-pub fn background_pause(failures: u32) -> Duration {
+pub const fn background_pause(failures: u32) -> Duration {
+    Duration::from_secs(if failures == 0 { 1 } else { 2 })
+}
+
+/// The same for something that has been told that it asks too often: 1 s, doubling, at most 30 s.
+#[must_use]
+pub fn courteous_pause(failures: u32) -> Duration {
     Duration::from_secs(1_u64 << failures.min(5)).min(Duration::from_secs(30))
 }
 
@@ -64,8 +73,15 @@ mod tests {
     }
 
     #[test]
-    fn the_background_pause_grows_to_half_a_minute() {
-        assert_eq!([0, 1, 4, 5, 99].map(background_pause), [1, 2, 16, 30, 30].map(Duration::from_secs));
+    fn an_issuer_that_is_back_is_noticed_within_three_seconds() {
+        for failures in [0, 1, 5, u32::MAX] {
+            assert!(spread(background_pause(failures), 256) <= Duration::from_secs(3), "{failures}");
+        }
+    }
+
+    #[test]
+    fn who_asks_too_often_waits_up_to_half_a_minute() {
+        assert_eq!([0, 1, 4, 5, 99].map(courteous_pause), [1, 2, 16, 30, 30].map(Duration::from_secs));
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,13 +8,15 @@ use std::{
 };
 
 use super::{
-    protocol::{Envelope, Reply, Request, Response, VERSION},
+    protocol::{AgentStatus, Envelope, Reply, Request, Response, VERSION},
     socket, start,
 };
 use crate::{
     console,
     env::{self, Variable},
     error::{Category, Failure},
+    file_failure::words,
+    overrides::{self, Reader},
     paths,
 };
 
@@ -47,7 +49,7 @@ impl Client {
     }
 
     /// Connects to the agent, and starts it when none runs. One that speaks another version is replaced, which ends
-    /// its session and is said on stderr.
+    /// its session and is said on stderr; so is one without a session that was started in another environment.
     ///
     /// # Errors
     /// When the agent does not come up.
@@ -59,7 +61,11 @@ impl Client {
                     client.stop(&socket)?;
                     console::note("The agent of another vouch version was replaced; its session has ended.");
                 }
-                Answer::Reply(_) | Answer::Refused(_) => return Ok(client),
+                Answer::Reply(reply) => match *reply {
+                    Reply::Status(status) if !heed_environment(&status) => client.stop(&socket)?,
+                    _ => return Ok(client),
+                },
+                Answer::Refused(_) => return Ok(client),
             }
         }
         start::start(&socket)?;
@@ -121,6 +127,24 @@ impl Client {
     }
 }
 
+/// Whether the agent may stay: one that was started in another environment and holds no session is worth nothing, and one
+/// that holds a session is ended by nobody but its owner, who is told.
+fn heed_environment(status: &AgentStatus) -> bool {
+    let here = overrides::in_effect(Reader::Agent, &|name| std::env::var_os(name));
+    let differences = overrides::differences(&here, &status.overrides);
+    if differences.is_empty() {
+        return true;
+    }
+    if status.session.is_some() {
+        console::note(&format!(
+            "Note: the agent keeps the environment it was started in, which differs in {}. To make yours count: vouch agent \
+             stop, which ends the session.",
+            differences.join(", ")
+        ));
+    }
+    status.session.is_some()
+}
+
 /// How long a command waits for an answer.
 #[must_use]
 pub fn timeout() -> Duration {
@@ -136,7 +160,7 @@ pub fn timeout_of(text: &str) -> Option<Duration> {
 /// Something other than our agent is at the socket.
 #[must_use]
 pub fn unreachable(socket: &Path, error: &io::Error) -> Failure {
-    Failure::new(Category::General, format!("cannot talk to the agent at {}: {error}", socket.display()))
+    Failure::new(Category::General, format!("cannot talk to the agent at {}: {}", socket.display(), said(error)))
         .hint("Run: vouch doctor agent")
 }
 
@@ -151,9 +175,14 @@ pub fn no_answer(error: &io::Error, timeout: Duration) -> Failure {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
             Failure::new(Category::NotLoggedIn, "the agent ended before it answered").hint("Run: vouch login")
         }
-        _ => Failure::new(Category::General, format!("cannot talk to the agent: {error}"))
+        _ => Failure::new(Category::General, format!("cannot talk to the agent: {}", said(error)))
             .hint("Run: vouch doctor agent"),
     }
+}
+
+/// Our own words for it, else those for what the system says.
+fn said(error: &io::Error) -> String {
+    if error.get_ref().is_some() { error.to_string() } else { words(error) }
 }
 
 /// The running agent and this program do not understand each other.

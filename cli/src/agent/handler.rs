@@ -7,7 +7,10 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use vouch_issuer_api::error::ErrorCode;
+use vouch_issuer_api::{
+    aws::{AwsRoleList, AwsRolesQuery},
+    error::ErrorCode,
+};
 use webauthn_rs_proto::PublicKeyCredential;
 use zeroize::Zeroizing;
 
@@ -109,11 +112,13 @@ impl Agent {
             }
             Request::Login { issuer, state, assertion } => self.login(&issuer, &state, &assertion).await,
             Request::Logout { everywhere } => self.logout(everywhere).await,
-            Request::EnrollChallenge { issuer, code } => {
-                let challenge =
-                    self.issuer(&issuer)?.enroll_challenge(code).await.map_err(IssuerError::into_failure)?;
-                Ok(Reply::Registration(Box::new(challenge)))
-            }
+            Request::EnrollChallenge { issuer, code } => match self.issuer(&issuer)?.enroll_challenge(code).await {
+                Ok(challenge) => Ok(Reply::Registration(Box::new(challenge))),
+                Err(IssuerError::Refused { code: ErrorCode::InviteUnknown, failure }) => {
+                    Ok(Reply::UnknownInvite(failure))
+                }
+                Err(error) => Err(error.into_failure()),
+            },
             Request::Enroll { issuer, registration } => {
                 let key = self.issuer(&issuer)?.enroll(&registration).await.map_err(IssuerError::into_failure)?;
                 Ok(Reply::Key(key))
@@ -134,10 +139,11 @@ impl Agent {
             Request::AddKey(registration) => client.add_key(bound, &registration).await.map(Reply::Key),
             Request::Keys => client.keys(bound).await.map(|keys| Reply::Keys { keys }),
             Request::RenameKey { id, name } => client.rename_key(bound, &id, name).await.map(|()| Reply::Done),
-            Request::RemoveKey { id, allow_last } => {
-                client.remove_key(bound, &id, allow_last).await.map(|()| Reply::Done)
+            Request::RemoveKey { id, removal } => client.remove_key(bound, &id, &removal).await.map(|()| Reply::Done),
+            Request::AwsRoles => client.aws_roles(bound, &AwsRolesQuery::default()).await.map(listed),
+            Request::CheckAwsRole { role, via } => {
+                client.aws_roles(bound, &AwsRolesQuery { role: Some(role), via }).await.map(listed)
             }
-            Request::AwsRoles => client.aws_roles(bound).await.map(|roles| Reply::AwsRoles { roles }),
             _ => return Err(Failure::new(Category::General, "the agent has no use for that request")),
         };
         session.grant.heed(reply).map_err(IssuerError::into_failure)
@@ -255,6 +261,10 @@ impl Agent {
         *http = Some(client.clone());
         Ok(client)
     }
+}
+
+fn listed(list: AwsRoleList) -> Reply {
+    Reply::AwsRoles { roles: list.roles, refusal: list.refusal }
 }
 
 /// An issuer's time, from its client.

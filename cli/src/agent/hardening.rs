@@ -56,6 +56,17 @@ pub fn private_folder(folder: &Path) -> Result<(), Failure> {
     judge(folder, metadata.uid(), metadata.mode(), metadata.is_dir(), rustix::process::geteuid())
 }
 
+/// Whether [`private_folder`] would take `folder`. One that is missing is fine: it is made when it is needed.
+///
+/// # Errors
+/// As [`private_folder`].
+pub fn inspect_folder(folder: &Path) -> Result<(), Failure> {
+    match fs::symlink_metadata(folder) {
+        Ok(found) => judge(folder, found.uid(), found.mode(), found.is_dir(), rustix::process::geteuid()),
+        Err(_) => Ok(()),
+    }
+}
+
 fn judge(folder: &Path, owner: u32, mode: u32, is_folder: bool, own: Uid) -> Result<(), Failure> {
     let path = folder.display();
     if !is_folder {

@@ -3,10 +3,10 @@
 use http::Method;
 use serde::Deserialize;
 use vouch_issuer_api::{
-    aws::{AwsRole, AwsRoleList, AwsTokenRequest, AwsTokenResponse},
+    aws::{AwsRoleList, AwsRolesQuery, AwsTokenRequest, AwsTokenResponse},
     enroll::{
         AddKeyChallengeRequest, EnrollChallengeRequest, KeyInfo, KeyList, RegisterKeyRequest, RegistrationChallenge,
-        RenameKeyRequest,
+        RemoveKeyRequest, RenameKeyRequest,
     },
     oauth::{ChallengeResponse, FIDO2_GRANT, TokenResponse},
     paths,
@@ -90,15 +90,16 @@ impl IssuerClient {
 
     /// Renames a key.
     pub async fn rename_key(&self, session: &BoundToken, id: &str, name: String) -> Answer<()> {
-        let path = key_path(id)?;
+        let path = key_path(paths::KEY, id)?;
         let body = Body::json(&RenameKeyRequest { name })?;
         self.send(Call::new(Method::PATCH, &path, Some(body), Proof::Session(session))).await.map(drop)
     }
 
-    /// Removes a key.
-    pub async fn remove_key(&self, session: &BoundToken, id: &str, allow_last: bool) -> Answer<()> {
-        let path = format!("{}?allow_last={allow_last}", key_path(id)?);
-        self.send(Call::new(Method::DELETE, &path, None, Proof::Session(session))).await.map(drop)
+    /// Trades an assertion for the removal of a key.
+    pub async fn remove_key(&self, session: &BoundToken, id: &str, removal: &RemoveKeyRequest) -> Answer<()> {
+        let path = key_path(paths::KEY_REMOVAL, id)?;
+        let body = Body::json(removal)?;
+        self.send(Call::new(Method::POST, &path, Some(body), Proof::Session(session))).await.map(drop)
     }
 
     /// Ends every session of this person.
@@ -121,21 +122,30 @@ impl IssuerClient {
         self.fetch(Call::new(Method::POST, paths::AWS_TOKEN, Some(body), Proof::Session(session))).await
     }
 
-    /// The roles the person may take.
-    pub async fn aws_roles(&self, session: &BoundToken) -> Answer<Vec<AwsRole>> {
-        let list: AwsRoleList =
-            self.fetch(Call::new(Method::GET, paths::AWS_ROLES, None, Proof::Session(session))).await?;
-        Ok(list.roles)
+    /// The roles the person may take, and what would keep them from the one in `query`.
+    pub async fn aws_roles(&self, session: &BoundToken, query: &AwsRolesQuery) -> Answer<AwsRoleList> {
+        let path = roles_path(query);
+        self.fetch(Call::new(Method::GET, &path, None, Proof::Session(session))).await
     }
 }
 
-/// The path of one key. An id that is not hexadecimal never reaches the URL.
-fn key_path(id: &str) -> Answer<String> {
+fn roles_path(query: &AwsRolesQuery) -> String {
+    let named = [("role", &query.role), ("via", &query.via)];
+    let pairs: Vec<_> = named.into_iter().filter_map(|(name, role)| Some((name, role.as_ref()?.to_string()))).collect();
+    if pairs.is_empty() {
+        return paths::AWS_ROLES.to_owned();
+    }
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    format!("{}?{query}", paths::AWS_ROLES)
+}
+
+/// A path about one key. An id that is not hexadecimal never reaches the URL.
+fn key_path(pattern: &str, id: &str) -> Answer<String> {
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let failure = Failure::new(Category::Usage, format!("`{id}` is not a key's id")).hint("Run: vouch keys list");
         return Err(IssuerError::Failed(failure));
     }
-    Ok(paths::KEY.replace("{id}", id))
+    Ok(pattern.replace("{id}", id))
 }
 
 #[cfg(test)]
@@ -145,10 +155,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_role_to_ask_about_is_encoded_in_the_query() {
+        assert_eq!(roles_path(&AwsRolesQuery::default()), "/v1/aws/roles");
+        let role = Some("arn:aws:iam::111111111111:role/a+b".parse().unwrap());
+        let path = roles_path(&AwsRolesQuery { role, via: None });
+        assert_eq!(path, "/v1/aws/roles?role=arn%3Aaws%3Aiam%3A%3A111111111111%3Arole%2Fa%2Bb");
+    }
+
+    #[test]
     fn a_key_id_cannot_lead_to_another_path() {
-        assert_eq!(key_path("00ffa41f00ffa41f").unwrap(), "/v1/keys/00ffa41f00ffa41f");
+        assert_eq!(key_path(paths::KEY, "00ffa41f00ffa41f").unwrap(), "/v1/keys/00ffa41f00ffa41f");
         for id in ["", "../session", "a/b", "a?b", "%2e", "é"] {
-            assert!(key_path(id).is_err(), "{id}");
+            assert!(key_path(paths::KEY, id).is_err(), "{id}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use vouch_iam::arn::RoleArn;
 use vouch_issuer_api::{
     aws::AwsRole,
-    enroll::{AddKeyChallengeRequest, KeyInfo, RegisterKeyRequest, RegistrationChallenge},
+    enroll::{AddKeyChallengeRequest, KeyInfo, RegisterKeyRequest, RegistrationChallenge, RemoveKeyRequest},
     oauth::ChallengeResponse,
     session::SessionInfo,
 };
@@ -93,15 +93,23 @@ pub enum Request {
         /// 1 to 64 characters.
         name: String,
     },
-    /// Remove one (needs a session).
+    /// Trade an assertion for the removal of one (needs a session).
     RemoveKey {
         /// [`KeyInfo::id`].
         id: String,
-        /// Also when it is the last one.
-        allow_last: bool,
+        /// The assertion, and whether the last one may be removed.
+        removal: Box<RemoveKeyRequest>,
     },
     /// The caller's role catalogue (needs a session).
     AwsRoles,
+    /// The same, and whether a role of the caller's choice would be refused (needs a session).
+    CheckAwsRole {
+        /// The role.
+        role: RoleArn,
+        /// The hub to go through, as in [`AwsCredentialsRequest::via`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<RoleArn>,
+    },
 }
 
 impl std::fmt::Debug for Request {
@@ -123,6 +131,7 @@ impl std::fmt::Debug for Request {
             Self::RenameKey { .. } => "RenameKey",
             Self::RemoveKey { .. } => "RemoveKey",
             Self::AwsRoles => "AwsRoles",
+            Self::CheckAwsRole { .. } => "CheckAwsRole",
         })
     }
 }
@@ -177,6 +186,8 @@ pub enum Reply {
     Session(SessionInfo),
     /// To `Login`, when the issuer does not know the key that signed: another one may do.
     UnknownKey(Failure),
+    /// To `EnrollChallenge`, when there is no invite with that code: it may have been mistyped.
+    UnknownInvite(Failure),
     /// To `EnrollChallenge` and `AddKeyChallenge`.
     Registration(Box<RegistrationChallenge>),
     /// To `Enroll` and `AddKey`.
@@ -186,10 +197,13 @@ pub enum Reply {
         /// In the order of enrollment.
         keys: Vec<KeyInfo>,
     },
-    /// To `AwsRoles`.
+    /// To `AwsRoles` and `CheckAwsRole`.
     AwsRoles {
         /// Sorted by account, then name.
         roles: Vec<AwsRole>,
+        /// Why the issuer would refuse the role that was asked about, as a sentence without its full stop.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refusal: Option<String>,
     },
     /// To the rest.
     Done,

@@ -178,13 +178,13 @@ impl Hop<'_> {
 
     fn step(&self) -> String {
         match self.from {
-            Some(hub) => format!("the second step, from hub {} to {}", short(hub), short(self.to)),
+            Some(hub) => format!("the second step, from hub {hub} to {}", self.to),
             None => self.target(),
         }
     }
 
     fn target(&self) -> String {
-        format!("role {}", short(self.to))
+        format!("role {}", self.to)
     }
 }
 
@@ -193,13 +193,7 @@ const UNKNOWN_KEY: &str = "After an emergency rotation AWS keeps the keys it has
                            the issuer must be reachable from the internet with a publicly trusted certificate: \
                            vouch doctor issuer";
 
-const DOCTOR: &str = "Details: vouch doctor aws";
-
-/// `333333333333:role/vouch/VouchAccess`.
-#[must_use]
-pub fn short(role: &RoleArn) -> String {
-    format!("{}:role{}{}", role.account(), role.path(), role.name())
-}
+const DOCTOR: &str = "Details: vouch doctor --profile NAME";
 
 /// More than an hour through a hub.
 #[must_use]

@@ -44,9 +44,9 @@ fn a_missing_action_on_the_second_step_names_both_roles_and_the_action() {
     let failure = said(true, "AccessDenied", &not_authorized("sts:TagSession", ""));
     assert_eq!(
         failure.render(false),
-        "vouch: AWS refused the second step, from hub 999999999999:role/vouch/VouchAccess to \
-         333333333333:role/vouch/VouchAccess: not authorized to perform sts:TagSession. The spoke's trust policy or the hub's \
-         permissions policy lacks sts:TagSession. Details: vouch doctor aws"
+        "vouch: AWS refused the second step, from hub arn:aws:iam::999999999999:role/vouch/VouchAccess to \
+         arn:aws:iam::333333333333:role/vouch/VouchAccess: not authorized to perform sts:TagSession. The spoke's trust policy or the hub's \
+         permissions policy lacks sts:TagSession. Details: vouch doctor --profile NAME"
     );
     assert_eq!(failure.category, Category::Denied);
     assert!(failure.details.iter().any(|line| line.contains("r-1")));
@@ -74,7 +74,7 @@ fn the_first_step_tells_a_missing_action_from_a_closed_door() {
     let failure = said(false, "AccessDenied", "Not authorized to perform sts:TagSession");
     assert_eq!(
         failure.message,
-        "AWS refused role 333333333333:role/vouch/VouchAccess: its trust policy lacks sts:TagSession"
+        "AWS refused role arn:aws:iam::333333333333:role/vouch/VouchAccess: its trust policy lacks sts:TagSession"
     );
     let failure = said(false, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
     assert!(failure.message.contains("does not let alice@example.com in, or there is no such role"), "{failure}");
@@ -123,7 +123,7 @@ fn other_refusals_are_sentences_too() {
             "7200 s is too long",
         ),
         ("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", "does not take the signature"),
-        ("Brandnew", "Some text", "AWS refused role 333333333333:role/vouch/VouchAccess: Some text"),
+        ("Brandnew", "Some text", "AWS refused role arn:aws:iam::333333333333:role/vouch/VouchAccess: Some text"),
     ];
     for (code, message, expected) in table {
         let failure = said(false, code, message);

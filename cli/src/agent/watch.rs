@@ -6,9 +6,11 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use vouch_issuer_api::error::ErrorCode;
 
 use super::{
-    backoff::{background_pause, jittered},
+    backoff::{background_pause, courteous_pause, jittered},
+    issuer_error::IssuerError,
     protocol::EndReason,
     session::{Grant, Keeper, Session},
 };
@@ -48,16 +50,40 @@ async fn listen(grant: &Grant) -> Infallible {
         let asked = Instant::now();
         match grant.heed(grant.client.watch_session(&grant.bound, WATCH_SECONDS).await) {
             Ok(()) if asked.elapsed() >= TOO_SOON => failures = 0,
-            Ok(()) => pause(&mut failures).await,
-            Err(error) => {
-                tracing::debug!("watch: {}", error.into_failure());
-                pause(&mut failures).await;
+            outcome => {
+                let pause = pause_after(outcome.as_ref().err(), failures);
+                if let Err(error) = outcome {
+                    tracing::debug!("watch: {}", error.into_failure());
+                }
+                sleep(jittered(pause)).await;
+                failures = failures.saturating_add(1);
             }
         }
     }
 }
 
-async fn pause(failures: &mut u32) {
-    sleep(jittered(background_pause(*failures))).await;
-    *failures = failures.saturating_add(1);
+/// How long until the issuer is asked again after `failures` attempts that brought nothing.
+fn pause_after(error: Option<&IssuerError>, failures: u32) -> Duration {
+    match error {
+        Some(IssuerError::Refused { code: ErrorCode::RateLimited, .. }) => courteous_pause(failures),
+        _ => background_pause(failures),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Category, Failure};
+
+    #[test]
+    fn an_issuer_that_is_away_is_asked_every_other_second_and_one_that_is_busy_less_and_less() {
+        let away = IssuerError::Failed(Failure::new(Category::Network, "away"));
+        let busy = IssuerError::Refused {
+            code: ErrorCode::RateLimited,
+            failure: Failure::new(Category::Network, "too many requests"),
+        };
+        assert_eq!(pause_after(Some(&away), 9), Duration::from_secs(2));
+        assert_eq!(pause_after(None, 9), Duration::from_secs(2));
+        assert_eq!(pause_after(Some(&busy), 9), Duration::from_secs(30));
+    }
 }

@@ -63,6 +63,20 @@ pub enum Damage {
     Twice(usize, String),
 }
 
+/// A line that the AWS tools do not understand, and with it not the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// `[profile x` without its bracket.
+    #[error("line {0}: this section has no closing bracket")]
+    Section(usize),
+    /// Neither `name = value` nor a comment.
+    #[error("line {0}: this is neither a section nor `name = value`")]
+    Option(usize),
+    /// Before the first section.
+    #[error("line {0}: this belongs to no section")]
+    Homeless(usize),
+}
+
 /// A line with its place.
 struct Line<'a> {
     number: usize,
@@ -103,6 +117,26 @@ impl Document {
     #[must_use]
     pub fn profile(&self, name: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// The first line that the AWS tools stumble over. A profile in such a file is worth nothing.
+    #[must_use]
+    pub fn malformed(&self) -> Option<Malformed> {
+        let mut in_section = false;
+        lines(&self.bytes).find_map(|Line { number, text, .. }| {
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            let is_aside = text.trim_ascii().is_empty() || text.first().is_some_and(|byte| b"#; \t".contains(byte));
+            if is_aside {
+                None
+            } else if text.starts_with(b"[") {
+                in_section = true;
+                section(text).is_none().then_some(Malformed::Section(number))
+            } else if !text.iter().any(|byte| b"=:".contains(byte)) {
+                Some(Malformed::Option(number))
+            } else {
+                (!in_section).then_some(Malformed::Homeless(number))
+            }
+        })
     }
 
     /// How the line at byte `start` ends; the file as a whole ends its lines like the one at 0.

@@ -1,5 +1,6 @@
 //! `vouch aws roles`: the person's own catalogue.
 
+use serde_json::json;
 use vouch_issuer_api::aws::AwsRole;
 
 use crate::{
@@ -19,11 +20,11 @@ use crate::{
 /// When nobody is signed in or the issuer cannot be asked.
 pub fn run(output: Output) -> Result<(), Failure> {
     let mut client = Client::connect()?.ok_or_else(|| Failure::not_signed_in(None))?;
-    let Reply::AwsRoles { roles } = client.call(Request::AwsRoles)? else {
+    let Reply::AwsRoles { roles, .. } = client.call(Request::AwsRoles)? else {
         return Err(Failure::new(Category::General, "the agent gave an answer to another question"));
     };
     if output.json() {
-        return console::print_json(&roles);
+        return console::print_json(&json!({ "roles": roles }));
     }
     if roles.is_empty() {
         console::note(

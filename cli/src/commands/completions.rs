@@ -1,11 +1,10 @@
 //! `vouch completions` and `vouch man`: what the command tree says, for shells and for `man`.
 
-use std::fs;
+use std::{fs, io};
 
-use clap::CommandFactory as _;
-
+use super::manual;
 use crate::{
-    args::{Arguments, CompletionsArgs, ManArgs},
+    args::{CompletionsArgs, ManArgs},
     console,
     error::{Category, Failure},
     file_failure::words,
@@ -17,7 +16,7 @@ use crate::{
 /// When stdout cannot be written.
 pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "vouch", &mut script);
+    clap_complete::generate(args.shell, &mut manual::public_commands(), "vouch", &mut script);
     console::print(String::from_utf8_lossy(&script).trim_end())
 }
 
@@ -27,7 +26,11 @@ pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
 /// [`Category::Configuration`] when the folder cannot be written.
 pub fn man(args: &ManArgs) -> Result<(), Failure> {
     let folder = &args.folder;
-    let written = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Arguments::command(), folder));
+    let write_all = || {
+        fs::create_dir_all(folder)?;
+        manual::pages()?.into_iter().try_for_each(|(name, page)| fs::write(folder.join(name), page))
+    };
+    let written: io::Result<()> = write_all();
     written.map_err(|error| {
         Failure::new(
             Category::Configuration,
@@ -50,8 +53,9 @@ mod tests {
     fn every_shell_gets_a_script_that_knows_the_commands() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "vouch", &mut script);
+            clap_complete::generate(shell, &mut manual::public_commands(), "vouch", &mut script);
             let script = String::from_utf8(script).unwrap();
+            assert!(!script.contains("reference"), "{shell}: what is hidden stays hidden");
             assert!(script.contains("doctor") && script.contains("credential"), "{shell}");
         }
     }
@@ -62,7 +66,13 @@ mod tests {
         man(&ManArgs { folder: folder.path().join("man1") }).unwrap();
         for page in ["vouch.1", "vouch-login.1", "vouch-credential-aws.1", "vouch-setup-aws.1"] {
             let text = fs::read_to_string(folder.path().join("man1").join(page)).unwrap();
-            assert!(text.contains(".SH NAME"), "{page}");
+            for section in ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"] {
+                assert!(
+                    text.contains(&format!(".SH {section}\n")) || text.contains(&format!(".SH \"{section}\"\n")),
+                    "{page} lacks {section}"
+                );
+            }
         }
+        assert!(!folder.path().join("man1/vouch-reference.1").exists());
     }
 }

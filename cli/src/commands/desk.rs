@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::{
     agent::hardening,
     ceremony::{Ceremony, Timing},
@@ -9,7 +11,7 @@ use crate::{
     error::{Category, Failure},
     interrupt::Interrupt,
     prompt::{Prompter, Terminal},
-    security_key::{Discovery, ctaphid::UsbKeys},
+    security_key::{Device, Discovery, ctaphid::UsbKeys},
 };
 
 /// What every command that needs a key needs.
@@ -46,9 +48,14 @@ impl Desk {
         Ceremony::new(Arc::clone(&self.keys), &*self.prompter, &self.interrupt, self.timing)
     }
 
-    /// Whether a key is plugged in.
-    pub(super) fn has_keys(&self) -> bool {
-        self.keys.devices().is_ok_and(|devices| !devices.is_empty())
+    /// Whether a key of this model is plugged in; any will do for a model that is not known. Which key of a model holds a
+    /// credential that wants its user verified, it tells nobody without its PIN (credProtect, CTAP 2.1 §12.1).
+    pub(super) fn has_key_of_model(&self, aaguid: Option<Uuid>) -> bool {
+        let is_model = |device: &Device| {
+            let info = self.keys.open(device).and_then(|key| key.info());
+            aaguid.is_none_or(|aaguid| info.is_ok_and(|info| info.aaguid == aaguid))
+        };
+        self.keys.devices().is_ok_and(|devices| devices.iter().any(is_model))
     }
 
     pub(super) fn prompter(&self) -> &dyn Prompter {

@@ -1,7 +1,7 @@
 //! What the commands about keys and sessions ask the agent, with the answers they expect.
 
 use vouch_issuer_api::{
-    enroll::{AddKeyChallengeRequest, KeyInfo, RegisterKeyRequest, RegistrationChallenge},
+    enroll::{AddKeyChallengeRequest, KeyInfo, RegisterKeyRequest, RegistrationChallenge, RemoveKeyRequest},
     oauth::ChallengeResponse,
     session::SessionInfo,
 };
@@ -38,6 +38,14 @@ pub(super) enum LogIn {
     Session(SessionInfo),
     /// Nothing, and another key may do.
     UnknownKey(Failure),
+}
+
+/// What an invite code brought.
+pub(super) enum Invitation {
+    /// What the new credential is to be like.
+    Accepted(Box<RegistrationChallenge>),
+    /// Nothing, and another code may do.
+    Unknown(Failure),
 }
 
 /// The requests by name.
@@ -78,12 +86,11 @@ impl<A: Agent> Dialogue<'_, A> {
         }
     }
 
-    pub(super) fn enroll_challenge(
-        &mut self,
-        issuer: &IssuerUrl,
-        code: &str,
-    ) -> Result<RegistrationChallenge, Failure> {
-        registration(self.0.call(Request::EnrollChallenge { issuer: issuer.to_string(), code: code.to_owned() })?)
+    pub(super) fn enroll_challenge(&mut self, issuer: &IssuerUrl, code: &str) -> Result<Invitation, Failure> {
+        match self.0.call(Request::EnrollChallenge { issuer: issuer.to_string(), code: code.to_owned() })? {
+            Reply::UnknownInvite(failure) => Ok(Invitation::Unknown(failure)),
+            reply => registration(reply).map(|challenge| Invitation::Accepted(Box::new(challenge))),
+        }
     }
 
     pub(super) fn enroll(&mut self, issuer: &IssuerUrl, registration: RegisterKeyRequest) -> Result<KeyInfo, Failure> {
@@ -110,8 +117,9 @@ impl<A: Agent> Dialogue<'_, A> {
         done(&self.0.call(Request::RenameKey { id: id.to_owned(), name: name.to_owned() })?)
     }
 
-    pub(super) fn remove_key(&mut self, id: &str, allow_last: bool) -> Result<(), Failure> {
-        done(&self.0.call(Request::RemoveKey { id: id.to_owned(), allow_last })?)
+    pub(super) fn remove_key(&mut self, id: &str, signed: Signed, allow_last: bool) -> Result<(), Failure> {
+        let removal = RemoveKeyRequest { state: signed.state, assertion: signed.assertion, allow_last };
+        done(&self.0.call(Request::RemoveKey { id: id.to_owned(), removal: Box::new(removal) })?)
     }
 }
 

@@ -3,28 +3,34 @@
 use std::io::{self, BufRead, IsTerminal as _};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
 use vouch_issuer_api::enroll::{KeyInfo, RegistrationChallenge};
 use zeroize::Zeroizing;
 
 use super::{
     desk::Desk,
-    dialogue::{self, Agent, Dialogue},
+    dialogue::{self, Agent, Dialogue, Invitation},
     issuer_choice::Agreed,
     keys,
 };
 use crate::{
-    agent::client::Client,
+    agent::client::{self, Client},
     args::EnrollArgs,
     ceremony::{Ceremony, NewKey},
     config::{Config, Snapshot},
     console::{self, plain},
     error::{Category, Failure},
+    file_failure::words,
+    invite_code,
     issuer_url::IssuerUrl,
-    prompt::TextQuestion,
+    prompt::{Notice, TextQuestion},
 };
 
 /// More than any invite code has, in bytes.
 const LONGEST_CODE: usize = 256;
+
+/// How often a person may type a code. Who guesses is slowed down by the issuer.
+const CODE_ATTEMPTS: usize = 3;
 
 /// Runs the command.
 ///
@@ -39,8 +45,10 @@ pub fn run(args: &EnrollArgs) -> Result<(), Failure> {
     Dialogue(&mut agent).check_issuer(&args.url).map_err(nothing_happened)?;
     let stdin = io::stdin();
     let script = (!stdin.is_terminal()).then(|| stdin.lock());
-    let code = invite_code(args.code.as_deref(), script, &desk)?;
-    let pending = begin(&mut agent, &desk, &args.url, &code)?;
+    let pending = match given_code(args.code.as_deref(), script)? {
+        Some(code) => begin(&mut agent, &desk, &args.url, &code)?,
+        None => begin_with_typed_code(&mut agent, &desk, &args.url)?,
+    };
     // Before the issuer is told, which uses up the invite: wherever this process ends from here on, and whatever the
     // issuer answers, this machine can sign in with a key that is enrolled.
     if let Err(failure) = agreed.save(&pending.config(&args.url)) {
@@ -52,8 +60,13 @@ pub fn run(args: &EnrollArgs) -> Result<(), Failure> {
     match pending.complete(&mut agent, &args.url, name) {
         Ok(Enrolled { challenge, outcome }) => {
             agreed.say_what_is_kept();
-            console::note(&congratulation(&challenge, &outcome?));
-            Ok(())
+            let key = outcome?;
+            console::note(&congratulation(&challenge, &key));
+            if args.output.json() {
+                console::print_json(&json!({ "email": challenge.email, "key": key }))
+            } else {
+                Ok(())
+            }
         }
         Err(refusal) => {
             if let Err(failure) = earlier.restore() {
@@ -78,27 +91,54 @@ pub(super) struct Pending<'desk> {
     new: NewKey,
 }
 
-/// The code: as it was given, else from a script's standard input, else from the person.
-pub(super) fn invite_code(
+/// The code that needs nobody to type it: as it was given, else from a script's standard input.
+pub(super) fn given_code(
     given: Option<&str>,
     script: Option<impl BufRead>,
-    desk: &Desk,
-) -> Result<Zeroizing<String>, Failure> {
-    if let Some(code) = given {
-        return Ok(Zeroizing::new(code.to_owned()));
+) -> Result<Option<Zeroizing<String>>, Failure> {
+    let code = match given {
+        Some(code) => Some(Zeroizing::new(code.trim().to_owned())),
+        None => script.map(first_line).transpose()?.filter(|line| !line.is_empty()),
+    };
+    if let Some(why) = code.as_ref().and_then(|code| invite_code::check(code).err()) {
+        return Err(Failure::new(Category::Usage, why.to_string()).hint("Use the code as your administrator gave it"));
     }
-    if let Some(script) = script {
-        let mut line = Zeroizing::new(String::with_capacity(LONGEST_CODE));
-        let limit = u64::try_from(LONGEST_CODE).unwrap_or(u64::MAX);
-        script.take(limit).read_line(&mut line).map_err(|error| {
-            Failure::new(Category::Usage, format!("cannot read the invite code from standard input: {error}"))
-                .hint("Run the command in a terminal, which asks for it.")
-        })?;
-        if !line.trim().is_empty() {
-            return Ok(Zeroizing::new(line.trim().to_owned()));
+    Ok(code)
+}
+
+fn first_line(script: impl BufRead) -> Result<Zeroizing<String>, Failure> {
+    let mut line = Zeroizing::new(String::with_capacity(LONGEST_CODE));
+    let limit = u64::try_from(LONGEST_CODE).unwrap_or(u64::MAX);
+    script.take(limit).read_line(&mut line).map_err(|error| {
+        Failure::new(Category::Usage, format!("cannot read the invite code from standard input: {}", words(&error)))
+            .hint("Run the command in a terminal, which asks for it.")
+    })?;
+    Ok(Zeroizing::new(line.trim().to_owned()))
+}
+
+/// As [`begin`], with the code the person types, who may mistype it. Neither key nor PIN is asked for before the issuer
+/// knows the code.
+pub(super) fn begin_with_typed_code<'desk>(
+    agent: &mut impl Agent,
+    desk: &'desk Desk,
+    issuer: &IssuerUrl,
+) -> Result<Pending<'desk>, Failure> {
+    let mut wrong = None;
+    for _ in 0..CODE_ATTEMPTS {
+        if let Some(Failure { message, .. }) = &wrong {
+            desk.prompter().tell(&Notice::WrongCode { why: message.clone() });
+        }
+        let code = desk.prompter().ask_text(TextQuestion::InviteCode)?;
+        if let Err(why) = invite_code::check(&code) {
+            wrong = Some(Failure::new(Category::Usage, why.to_string()).hint("Ask your administrator for the code"));
+            continue;
+        }
+        match Dialogue(agent).enroll_challenge(issuer, &code).map_err(nothing_happened)? {
+            Invitation::Accepted(challenge) => return make(desk, issuer, *challenge),
+            Invitation::Unknown(failure) => wrong = Some(failure),
         }
     }
-    Ok(desk.prompter().ask_text(TextQuestion::InviteCode)?)
+    Err(wrong.unwrap_or_else(client::incompatible))
 }
 
 /// Makes a credential for whoever the invite is for.
@@ -108,7 +148,17 @@ pub(super) fn begin<'desk>(
     issuer: &IssuerUrl,
     code: &str,
 ) -> Result<Pending<'desk>, Failure> {
-    let challenge = Dialogue(agent).enroll_challenge(issuer, code).map_err(nothing_happened)?;
+    match Dialogue(agent).enroll_challenge(issuer, code).map_err(nothing_happened)? {
+        Invitation::Accepted(challenge) => make(desk, issuer, *challenge),
+        Invitation::Unknown(failure) => Err(failure),
+    }
+}
+
+fn make<'desk>(
+    desk: &'desk Desk,
+    issuer: &IssuerUrl,
+    challenge: RegistrationChallenge,
+) -> Result<Pending<'desk>, Failure> {
     console::note(&format!(
         "Enrolling {} at {} ({}).",
         plain(&challenge.email),

@@ -249,18 +249,40 @@ fn adding_a_key_without_a_session_says_so_before_any_tap() {
     }
 }
 
+const CODE: &str = "7KQF-29MD-W3XA";
+
+#[test]
+fn a_code_that_was_mistyped_is_asked_for_again_before_any_key_is() {
+    let key = FakeKey::with_pin("123456");
+    let person = Scripted::pins(&["123456"]).typing(&["7KQF", "AAAA-AAAA-AAAA", CODE]);
+    let desk = desk(&[("usb1", &key)], person);
+    let mut agent = FakeAgent::answering([
+        Ok(Reply::UnknownInvite(refusal(Category::Denied))),
+        Ok(Reply::Registration(Box::new(registration_challenge(&[])))),
+    ]);
+    assert!(enroll::begin_with_typed_code(&mut agent, &desk, &issuer()).is_ok());
+    assert_eq!(agent.asked.len(), 2, "what is no code is not sent");
+}
+
+#[test]
+fn who_mistypes_a_code_three_times_is_told_why() {
+    let desk = desk(&[], Scripted::default().typing(&[CODE, CODE, "x"]));
+    let unknown = || Ok(Reply::UnknownInvite(refusal(Category::Denied)));
+    let mut agent = FakeAgent::answering([unknown(), unknown()]);
+    let failure = enroll::begin_with_typed_code(&mut agent, &desk, &issuer()).err().unwrap();
+    assert!(failure.message.starts_with("an invite code has"), "{failure}");
+}
+
 #[test]
 fn an_invite_code_comes_from_its_option_else_from_a_script_else_from_the_person() {
-    let desk = |person| desk(&[], person);
-    let code = |given, script: Option<&str>, person| {
-        enroll::invite_code(given, script.map(str::as_bytes), &desk(person)).map(|code| code.to_string())
+    let code = |given, script: Option<&str>| {
+        enroll::given_code(given, script.map(str::as_bytes)).map(|code| code.map(|code| code.to_string()))
     };
-    let nobody = Scripted::default;
-    assert_eq!(code(Some("7KQF"), Some("other\n"), nobody()).unwrap(), "7KQF");
-    assert_eq!(code(None, Some(" 29MD \nmore\n"), nobody()).unwrap(), "29MD");
-    assert_eq!(code(None, Some(""), Scripted::default().typing(&["W3XA"])).unwrap(), "W3XA", "an empty standard input");
-    assert_eq!(code(None, None, Scripted::default().typing(&["W3XA"])).unwrap(), "W3XA");
-    assert!(code(None, None, nobody()).is_err());
+    assert_eq!(code(Some(CODE), Some("other\n")).unwrap().as_deref(), Some(CODE));
+    assert_eq!(code(None, Some(" 7kqf29mdw3xa \nmore\n")).unwrap().as_deref(), Some("7kqf29mdw3xa"));
+    assert_eq!(code(None, Some("")).unwrap(), None, "an empty standard input");
+    assert_eq!(code(None, None).unwrap(), None);
+    assert_eq!(code(Some("7KQF"), None).unwrap_err().category, Category::Usage);
 }
 
 #[test]
@@ -273,6 +295,27 @@ fn another_issuer_takes_the_place_of_the_configured_one_only_when_the_person_agr
     let named =
         Notice::OtherIssuer { issuer: "https://vouch.example.com".into(), email: Some("alice@example.com".into()) };
     assert!(person.was_told(&named));
+}
+
+#[test]
+fn a_key_is_removed_with_a_tap_of_one_the_person_has() {
+    let key = FakeKey::with_pin(PIN).holds(RP, b"id", "alice@example.com");
+    let desk = desk(&[("usb1", &key)], Scripted::pins(&[PIN]));
+    let challenge = Reply::LoginChallenge(Box::new(login_challenge(RP, "login state")));
+    let mut agent = FakeAgent::answering([Ok(challenge), Ok(Reply::Done)]);
+    keys::remove(&mut agent, &desk, &config(), &key_info("00ff", "Lost"), true).unwrap();
+    let Request::RemoveKey { id, removal } = &agent.asked[1] else { panic!("{:?}", agent.asked) };
+    assert_eq!((id.as_str(), removal.state.as_str(), removal.allow_last), ("00ff", "login state", true));
+    assert_eq!(removal.assertion.raw_id.as_slice(), &b"id"[..]);
+}
+
+#[test]
+fn nobody_touches_a_key_to_be_told_that_it_is_the_last() {
+    let only = [key_info("00ff", "Work")];
+    assert_eq!(keys::removable(&only, "00ff", false).unwrap_err().category, Category::Denied);
+    assert_eq!(keys::removable(&only, "00ff", true).unwrap().id, "00ff");
+    let two = [key_info("00ff", "Work"), key_info("11ff", "Spare")];
+    assert_eq!(keys::removable(&two, "Spare", false).unwrap().id, "11ff");
 }
 
 /// The key `id` is removed with one key plugged in, and the person answers.
@@ -309,6 +352,13 @@ fn a_key_that_does_not_hold_the_removed_credential_keeps_what_it_has() {
     let said = cleaned_up(&key, Scripted::pins(&[PIN]).confirming(&[true]));
     assert!(said.contains("no security key was inserted") && said.contains("ykman fido credentials delete"), "{said}");
     assert_eq!(key.edit(|state| state.credentials.len()), 1);
+}
+
+#[test]
+fn a_key_of_another_model_is_not_asked_for_its_pin() {
+    let desk = desk(&[("usb1", &FakeKey::with_pin("123456"))], Scripted::default());
+    assert!(desk.has_key_of_model(Some(crate::security_key::fake::AAGUID)) && desk.has_key_of_model(None));
+    assert!(!desk.has_key_of_model(Some(uuid::Uuid::from_u128(1))));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, tz::TimeZone};
+use serde_json::json;
 use vouch_issuer_api::enroll::{KeyInfo, KeyList};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     agent::client::Client,
-    args::KeysCommand,
+    args::{KeysCommand, Output},
     config::Config,
     console::{self, plain},
     error::{Category, Failure},
@@ -39,35 +40,42 @@ pub fn run(command: &KeysCommand) -> Result<(), Failure> {
                 console::print(&rendered(&keys, Timestamp::now(), &TimeZone::system()))
             }
         }
-        KeysCommand::Add { name } => {
+        KeysCommand::Add { name, output } => {
             let name = name.as_deref().map(valid_name).transpose()?;
             let config = Config::require()?;
             require_session(&mut agent, &config)?;
             let key = add(&mut agent, &Desk::open()?, &config, name)?;
             console::note(&format!("Enrolled \"{}\". Any of your keys signs you in.", plain(&key.name)));
-            Ok(())
+            answer(*output, &json!({ "key": key }))
         }
-        KeysCommand::Rename { id, name } => {
+        KeysCommand::Rename { id, name, output } => {
             let name = valid_name(name)?;
             let mut agent = Dialogue(&mut agent);
             let keys = agent.keys()?;
             let key = find(&keys, id)?;
             agent.rename_key(&key.id, &name)?;
             console::note(&format!("Renamed \"{}\" to \"{name}\".", plain(&key.name)));
-            Ok(())
+            answer(*output, &json!({ "key": KeyInfo { name, ..key.clone() } }))
         }
-        KeysCommand::Remove { id, allow_last } => {
-            let mut agent = Dialogue(&mut agent);
-            let keys = agent.keys()?;
-            let key = find(&keys, id)?;
-            agent.remove_key(&key.id, *allow_last)?;
+        KeysCommand::Remove { id, allow_last, output } => {
+            let config = Config::require()?;
+            require_session(&mut agent, &config)?;
+            let keys = Dialogue(&mut agent).keys()?;
+            let key = removable(&keys, id, *allow_last)?;
+            let desk = Desk::open()?;
+            // A tap confirms it, so the person is told what for.
+            desk.prompter().tell(&Notice::RemovingKey { name: key.name.clone(), current: key.current });
+            remove(&mut agent, &desk, &config, key, *allow_last)?;
             console::note(&farewell(key));
-            // Who cannot be asked, or has no key at hand, is told how.
-            let desk = Desk::open().ok().filter(Desk::has_keys);
-            console::note(&clean_up(desk.as_ref(), key));
-            Ok(())
+            // Who does not have that key at hand is told how.
+            console::note(&clean_up(Some(&desk).filter(|desk| desk.has_key_of_model(key.aaguid)), key));
+            answer(*output, &json!({ "removed": key }))
         }
     }
+}
+
+fn answer(output: Output, answer: &serde_json::Value) -> Result<(), Failure> {
+    if output.json() { console::print_json(answer) } else { Ok(()) }
 }
 
 pub(super) fn require_session(agent: &mut impl Agent, config: &Config) -> Result<(), Failure> {
@@ -92,6 +100,29 @@ pub(super) fn add(
     let new = ceremony.register(&config.issuer, &challenge)?;
     let answer = agent.add_key(dialogue::register_request(&challenge, new.credential.clone(), name));
     settle(&ceremony, new, answer)?
+}
+
+/// The key a person wants to remove, before anybody touches one for nothing: the issuer keeps the last one, too.
+pub(super) fn removable<'a>(keys: &'a [KeyInfo], wanted: &str, allow_last: bool) -> Result<&'a KeyInfo, Failure> {
+    let key = find(keys, wanted)?;
+    if keys.len() == 1 && !allow_last {
+        return Err(Failure::new(Category::Denied, "this is the last security key of your account")
+            .hint("Enroll another key first, or remove it with `--allow-last`."));
+    }
+    Ok(key)
+}
+
+/// A tap of a key the person has, which may be the one that goes.
+pub(super) fn remove(
+    agent: &mut impl Agent,
+    desk: &Desk,
+    config: &Config,
+    key: &KeyInfo,
+    allow_last: bool,
+) -> Result<(), Failure> {
+    let mut agent = Dialogue(agent);
+    let signed = login::sign(&mut agent, &mut desk.ceremony(), config)?;
+    agent.remove_key(&key.id, signed, allow_last)
 }
 
 /// The key a person means: by its id, the start of it, or its exact name.

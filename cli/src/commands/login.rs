@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, tz::TimeZone};
+use serde_json::json;
 use vouch_issuer_api::session::SessionInfo;
 
 use super::{
@@ -25,22 +26,25 @@ use crate::{
 /// # Errors
 /// Whatever kept the person from being signed in, ready to be shown.
 pub fn run(args: &LoginArgs) -> Result<(), Failure> {
-    let Some(url) = &args.url else { return again(&Config::require()?, args.force) };
-    match Config::load()?.filter(|config| config.issuer == *url) {
-        Some(config) => again(&config, args.force),
-        None => first(url, args.replace),
-    }
+    let session = match &args.url {
+        None => again(&Config::require()?, args.force)?,
+        Some(url) => match Config::load()?.filter(|config| config.issuer == *url) {
+            Some(config) => again(&config, args.force)?,
+            None => first(url, args.replace)?,
+        },
+    };
+    if args.output.json() { console::print_json(&json!({ "session": session })) } else { Ok(()) }
 }
 
 /// At the issuer this machine is set up for.
-fn again(config: &Config, force: bool) -> Result<(), Failure> {
+fn again(config: &Config, force: bool) -> Result<SessionInfo, Failure> {
     // A script may run this to make sure; nobody has to sit at a terminal for that.
     if !force
         && let Some(mut agent) = Client::connect()?
         && let Some(session) = Dialogue(&mut agent).session_at(&config.issuer)?
     {
         console::note(&already(&session, Timestamp::now(), &TimeZone::system()));
-        return Ok(());
+        return Ok(session);
     }
     let desk = Desk::open()?;
     let mut agent = Client::connect_or_start()?;
@@ -53,11 +57,11 @@ fn again(config: &Config, force: bool) -> Result<(), Failure> {
         console::note(&format!("Note: {failure}"));
     }
     console::note(&welcome(&session, Timestamp::now(), &TimeZone::system()));
-    Ok(())
+    Ok(session)
 }
 
 /// On a machine that does not know the issuer: the key does, and names its owner.
-fn first(url: &IssuerUrl, replace: bool) -> Result<(), Failure> {
+fn first(url: &IssuerUrl, replace: bool) -> Result<SessionInfo, Failure> {
     let (desk, agreed) = Agreed::on(url, replace)?;
     let mut agent = Client::connect_or_start()?;
     Dialogue(&mut agent).check_issuer(url)?;
@@ -68,7 +72,7 @@ fn first(url: &IssuerUrl, replace: bool) -> Result<(), Failure> {
         .save(&configuration(url, &session, credential_id))
         .map_err(|failure| failure.hint("You are signed in, but this machine does not remember the issuer."))?;
     agreed.say_what_is_kept();
-    Ok(())
+    Ok(session)
 }
 
 pub(super) fn log_in(agent: &mut impl Agent, desk: &Desk, config: &Config) -> Result<(SessionInfo, String), Failure> {

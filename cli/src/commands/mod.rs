@@ -14,6 +14,7 @@ mod key_tests;
 pub mod keys;
 pub mod login;
 pub mod logout;
+mod manual;
 pub mod reference;
 pub mod setup_aws;
 pub mod status;

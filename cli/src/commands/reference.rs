@@ -42,24 +42,49 @@ fn cli(page: &mut String) -> std::fmt::Result {
     )?;
     writeln!(page, "`-v` adds request ids and causes. See also the [environment variables](environment.md).\n")?;
     exit_codes(page)?;
+    json(page)?;
     command(page, &root, "vouch")
 }
 
+/// Every exit code but 0, with its meaning.
+pub(super) const EXIT_CODES: [(Category, &str); 8] = [
+    (Category::General, "anything else; for `vouch doctor`: there is a problem"),
+    (Category::NotLoggedIn, "not signed in, or the session has ended"),
+    (Category::NoKey, "no usable security key, or it was not touched"),
+    (Category::Network, "the issuer or AWS cannot be reached"),
+    (Category::Denied, "the issuer or AWS said no"),
+    (Category::Configuration, "a configuration file is missing or wrong, or this machine knows no issuer yet"),
+    (Category::Usage, "the command line is wrong, or somebody would have to be asked and there is no terminal"),
+    (
+        Category::Interrupted,
+        "interrupted with Ctrl-C; another signal gives 128 and its number, such as 143 for SIGTERM",
+    ),
+];
+
 fn exit_codes(page: &mut String) -> std::fmt::Result {
-    let codes = [
-        (Category::General, "anything else; for `vouch doctor`: there is a problem"),
-        (Category::NotLoggedIn, "not signed in, or the session has ended"),
-        (Category::NoKey, "no usable security key, or it was not touched"),
-        (Category::Network, "the issuer or AWS cannot be reached"),
-        (Category::Denied, "the issuer or AWS said no"),
-        (Category::Configuration, "a configuration file is missing or wrong"),
-        (Category::Usage, "the command line is wrong"),
-    ];
     writeln!(page, "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |")?;
-    for (category, meaning) in codes {
+    for (category, meaning) in EXIT_CODES {
         writeln!(page, "| {} | {meaning} |", category.exit_code())?;
     }
     writeln!(page)
+}
+
+fn json(page: &mut String) -> std::fmt::Result {
+    let example = serde_json::to_string_pretty(&Failure::not_signed_in(None).to_json()).unwrap_or_default();
+    writeln!(page, "## JSON\n")?;
+    writeln!(
+        page,
+        "With `--output json` stdout holds exactly one object: the answer, with a member of its own for what was asked"
+    )?;
+    writeln!(
+        page,
+        "(`session`, `keys`, `key`, `roles`, `checks`, …), or what went wrong as the member `error`. The sentence for people goes"
+    )?;
+    writeln!(
+        page,
+        "to stderr all the same, and the exit code is the same. Only a command line that cannot be read (7) leaves stdout empty."
+    )?;
+    writeln!(page, "Paths are absolute; times are RFC 3339 in UTC; members may be added.\n\n```json\n{example}\n```\n")
 }
 
 fn command(page: &mut String, command: &clap::Command, path: &str) -> std::fmt::Result {
@@ -76,7 +101,8 @@ fn command(page: &mut String, command: &clap::Command, path: &str) -> std::fmt::
     Ok(())
 }
 
-fn usage(command: &clap::Command) -> String {
+/// `vouch login [OPTIONS] [URL]`.
+pub(super) fn usage(command: &clap::Command) -> String {
     command.clone().render_usage().to_string().trim_start_matches("Usage: ").to_owned()
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use vouch_iam::arn::RoleArn;
 use vouch_issuer_api::aws::AwsRole;
 
@@ -9,14 +10,13 @@ use crate::{
     agent::{
         client::Client,
         protocol::{AwsCredentialsRequest, Reply, Request},
-        sts_refusal::short,
     },
     args::SetupAwsArgs,
     aws_config::{
         edit::{self, Change, Edited, Wanted},
         file,
     },
-    console,
+    console::{self, plain},
     env::{self, Variable},
     error::{Category, Failure},
     paths::{self, Lookup},
@@ -35,6 +35,13 @@ pub fn run(args: &SetupAwsArgs) -> Result<(), Failure> {
     // A preview changes nothing, not even a lock file.
     let _lock = if args.diff { None } else { Some(file::lock()?) };
     let document = file::read(&path)?;
+    if let Some(malformed) = document.malformed().filter(|_| !args.remove) {
+        return Err(Failure::new(
+            Category::Configuration,
+            format!("{shown}: {malformed}; AWS tools cannot read the file"),
+        )
+        .hint("Correct that line, and try again"));
+    }
     let wanted = args.role.as_ref().map(|role| request(args, role)).transpose()?;
     let edited = match &wanted {
         Some(request) if !args.remove => {
@@ -47,15 +54,26 @@ pub fn run(args: &SetupAwsArgs) -> Result<(), Failure> {
     };
     if args.diff {
         let diff = file::diff(&shown, &document.bytes, &edited.bytes);
+        if args.output.json() {
+            return console::print_json(&json!({ "file": path, "profiles": edited.profiles, "diff": diff }));
+        }
         return if diff.is_empty() { Ok(()) } else { console::print(diff.trim_end()) };
     }
     if edited.bytes != document.bytes {
         file::replace(&path, &document.bytes, &edited.bytes)?;
     }
+    let verdict = wanted.as_ref().filter(|_| !args.remove).and_then(verdict);
     console::note(&match &wanted {
-        Some(request) if !args.remove => said_of_profile(&edited, &shown, &reached(request, &catalogue())),
+        Some(request) if !args.remove => said_of_profile(&edited, &shown, request, verdict.as_ref()),
         _ => said_of_removal(&edited, &shown),
     });
+    if args.output.json() {
+        let refusal = verdict.and_then(|verdict| verdict.refusal);
+        let Edited { profiles, change, .. } = edited;
+        return console::print_json(
+            &json!({ "file": path, "change": change, "profiles": profiles, "refusal": refusal }),
+        );
+    }
     Ok(())
 }
 
@@ -102,37 +120,56 @@ pub(super) fn find_program(name: &str, lookup: Lookup<'_>) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(is_program)
 }
 
-/// The roles the issuer lists, when somebody is signed in. Setting up needs no session, so nothing is lost without.
-fn catalogue() -> Option<Vec<AwsRole>> {
+/// What the issuer makes of a role.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// The roles it lists for the person.
+    roles: Vec<AwsRole>,
+    /// Why it would refuse this one.
+    pub(super) refusal: Option<String>,
+}
+
+/// Asks the issuer, when somebody is signed in. Setting up needs no session, so nothing is lost without.
+pub(super) fn verdict(request: &AwsCredentialsRequest) -> Option<Verdict> {
     let mut client = Client::connect().ok()??;
-    match client.call(Request::AwsRoles) {
-        Ok(Reply::AwsRoles { roles }) => Some(roles),
+    match client.call(Request::CheckAwsRole { role: request.role.clone(), via: request.via.clone() }) {
+        Ok(Reply::AwsRoles { roles, refusal }) => Some(Verdict { roles, refusal }),
         _ => None,
     }
 }
 
-/// How the role is reached, in the words of a parenthesis.
-fn reached(request: &AwsCredentialsRequest, catalogue: &Option<Vec<AwsRole>>) -> Option<String> {
+/// How the role is reached, in the words of a parenthesis; `None` when that is not known.
+fn reached(request: &AwsCredentialsRequest, verdict: &Verdict) -> String {
     if let Some(via) = &request.via {
-        return Some(format!("reached through {}", short(via)));
+        return format!("reached through {via}");
     }
-    let roles = catalogue.as_ref()?;
-    Some(match roles.iter().find(|listed| listed.role == request.role).map(|listed| &listed.via) {
+    match verdict.roles.iter().find(|listed| listed.role == request.role).map(|listed| &listed.via) {
         Some(Some(hub)) => format!("reached through the hub {}", hub.account()),
         Some(None) => "assumed directly".to_owned(),
-        None => "not in your catalogue, so account and trust policy decide".to_owned(),
-    })
+        None => "no federation governs its account, so the role's trust policy decides".to_owned(),
+    }
 }
 
-fn said_of_profile(edited: &Edited, file: &str, reached: &Option<String>) -> String {
+fn said_of_profile(edited: &Edited, file: &str, request: &AwsCredentialsRequest, verdict: Option<&Verdict>) -> String {
     let name = edited.profiles.join(", ");
-    let reached = reached.as_ref().map(|how| format!(" ({how})")).unwrap_or_default();
+    let refusal = verdict.and_then(|verdict| verdict.refusal.as_ref());
+    let how = match verdict {
+        Some(verdict) => Some(reached(request, verdict)),
+        None => request.via.as_ref().map(|via| format!("reached through {via}")),
+    };
+    let reached = how.filter(|_| refusal.is_none()).map(|how| format!(" ({how})")).unwrap_or_default();
     let done = match edited.change {
         Change::Unchanged => format!("Profile {name} in {file} is set up already{reached}."),
         Change::Changed => format!("Changed profile {name} in {file}{reached}."),
         Change::Added | Change::Removed => format!("Added profile {name} to {file}{reached}."),
     };
-    format!("{done} Try: aws sts get-caller-identity --profile {name}")
+    match refusal {
+        Some(why) => format!(
+            "{done} But the issuer refuses it to you: {}. Ask an administrator, or see: vouch aws roles",
+            plain(why)
+        ),
+        None => format!("{done} Try: aws sts get-caller-identity --profile {name}"),
+    }
 }
 
 fn said_of_removal(edited: &Edited, file: &str) -> String {
@@ -150,12 +187,21 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
     use super::*;
+    use crate::args::Output;
 
     const DEV: &str = "arn:aws:iam::111111111111:role/vouch/VouchAccess";
     const HUB: &str = "arn:aws:iam::999999999999:role/vouch/VouchAccess";
 
     fn args() -> SetupAwsArgs {
-        SetupAwsArgs { role: None, profile: None, region: None, via: None, diff: false, remove: false }
+        SetupAwsArgs {
+            role: None,
+            profile: None,
+            region: None,
+            via: None,
+            diff: false,
+            remove: false,
+            output: Output::default(),
+        }
     }
 
     #[test]
@@ -190,25 +236,36 @@ mod tests {
         assert_eq!(program(Some(&other), &on_path), other.canonicalize().unwrap().display().to_string());
     }
 
+    fn said(listed: Option<Option<&str>>, refusal: Option<&str>) -> String {
+        let wanted = request(&args(), &DEV.parse().unwrap()).unwrap();
+        let role = |via: Option<&str>| AwsRole {
+            role: DEV.parse().unwrap(),
+            federation: "vouch/acme".to_owned(),
+            via: via.map(|hub| hub.parse().unwrap()),
+            max_session_seconds: 3600,
+        };
+        let verdict = Verdict { roles: listed.map(role).into_iter().collect(), refusal: refusal.map(str::to_owned) };
+        let edited = Edited { bytes: Vec::new(), profiles: vec!["vouch-dev".to_owned()], change: Change::Added };
+        said_of_profile(&edited, "~/.aws/config", &wanted, Some(&verdict))
+    }
+
     #[test]
     fn what_is_known_of_the_way_is_said() {
-        let wanted = request(&args(), &DEV.parse().unwrap()).unwrap();
-        let listed = |via: Option<&str>| {
-            Some(vec![AwsRole {
-                role: DEV.parse().unwrap(),
-                federation: "vouch/acme".to_owned(),
-                via: via.map(|hub| hub.parse().unwrap()),
-                max_session_seconds: 3600,
-            }])
-        };
-        assert_eq!(reached(&wanted, &listed(Some(HUB))).as_deref(), Some("reached through the hub 999999999999"));
-        assert_eq!(reached(&wanted, &listed(None)).as_deref(), Some("assumed directly"));
-        assert_eq!(reached(&wanted, &None), None);
-        let edited = Edited { bytes: Vec::new(), profiles: vec!["vouch-dev".to_owned()], change: Change::Added };
         assert_eq!(
-            said_of_profile(&edited, "~/.aws/config", &reached(&wanted, &listed(Some(HUB)))),
+            said(Some(Some(HUB)), None),
             "Added profile vouch-dev to ~/.aws/config (reached through the hub 999999999999). \
              Try: aws sts get-caller-identity --profile vouch-dev"
+        );
+        assert!(said(Some(None), None).contains("(assumed directly)"));
+        assert!(said(None, None).contains("(no federation governs its account, so the role's trust policy decides)"));
+    }
+
+    #[test]
+    fn a_role_that_will_be_refused_is_said_with_the_issuers_reason() {
+        assert_eq!(
+            said(None, Some("role Other in account 111111111111 is not declared by AwsFederation acme")),
+            "Added profile vouch-dev to ~/.aws/config. But the issuer refuses it to you: role Other in account \
+             111111111111 is not declared by AwsFederation acme. Ask an administrator, or see: vouch aws roles"
         );
     }
 }

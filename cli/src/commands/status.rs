@@ -1,5 +1,7 @@
 //! `vouch status`: who is signed in, until when, and what is at hand.
 
+use std::path::PathBuf;
+
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use vouch_iam::arn::RoleArn;
@@ -34,7 +36,7 @@ pub fn run(args: &StatusArgs) -> Result<u8, Failure> {
         Document::default()
     });
     let place = Place {
-        config_file: paths::shorten(&Variable::get, &Config::path()?),
+        config_file: Config::path()?,
         overrides: overrides::in_effect(Reader::Command, &|name| std::env::var_os(name)),
     };
     let view = View::of(config.as_ref(), agent, &document, place);
@@ -63,8 +65,7 @@ struct View {
 /// What this command was led by.
 #[derive(Debug, Serialize)]
 struct Place {
-    /// With `~` for the home folder.
-    config_file: String,
+    config_file: PathBuf,
     /// Variables in effect here.
     overrides: Vec<Override>,
 }
@@ -152,7 +153,7 @@ impl View {
         for (index, line) in profiles.lines().enumerate() {
             lines.push(format!("{}{line}", if index == 0 { "aws      " } else { "         " }));
         }
-        lines.push(format!("config   {}", self.place.config_file));
+        lines.push(format!("config   {}", paths::shorten(&Variable::get, &self.place.config_file)));
         for (index, line) in self.variables().into_iter().enumerate() {
             lines.push(format!("{}{line}", if index == 0 { "env      " } else { "         " }));
         }

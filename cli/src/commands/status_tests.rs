@@ -58,7 +58,7 @@ fn document() -> Document {
 }
 
 fn place() -> Place {
-    Place { config_file: "~/.config/vouch/config.toml".to_owned(), overrides: Vec::new() }
+    Place { config_file: "/etc/vouch/config.toml".into(), overrides: Vec::new() }
 }
 
 fn given(name: &str, value: &str) -> Override {
@@ -73,7 +73,7 @@ fn variables_that_lead_elsewhere_are_shown_with_whoever_does_not_know_them() {
     let place = Place { overrides, ..place() };
     let text = View::of(Some(&config()), Some(agent), &document(), place).rendered(at("11:29:30"), &TimeZone::UTC);
     let expected = "\
-config   ~/.config/vouch/config.toml
+config   /etc/vouch/config.toml
 env      VOUCH_CONFIG_DIR=/own
          VOUCH_CA_BUNDLE=/ca.pem (here; the agent runs without it)
          AWS_ENDPOINT_URL_STS=https://sts.example.com (in the agent)";
@@ -89,7 +89,7 @@ key      YubiKey 5C NFC (…a41f), last used 09:42
 agent    running since 09:30, 1 credential cached, next refresh 12:13
 aws      vouch-dev   111111111111  VouchAccess  fresh until 12:29, via hub 999999999999
          vouch-prod  222222222222  VouchAccess  not used yet
-config   ~/.config/vouch/config.toml";
+config   /etc/vouch/config.toml";
     assert_eq!(view.rendered(at("11:29:30"), &TimeZone::UTC), expected);
 }
 
@@ -111,7 +111,7 @@ fn without_a_session_the_first_line_says_why_and_what_to_do() {
 #[test]
 fn a_script_finds_the_end_of_the_session() {
     let json = serde_json::to_value(View::of(Some(&config()), Some(agent(true)), &document(), place())).unwrap();
-    assert_eq!(json.pointer("/config_file").unwrap(), "~/.config/vouch/config.toml");
+    assert_eq!(json.pointer("/config_file").unwrap(), "/etc/vouch/config.toml");
     assert_eq!(json.pointer("/session/expires_at").unwrap(), "2026-11-21T17:42:11Z");
     assert_eq!(json.pointer("/aws/1/expires_at").unwrap(), &serde_json::Value::Null);
 }

@@ -65,6 +65,11 @@ pub enum Notice {
         /// How many blink.
         count: usize,
     },
+    /// The invite code is not one, or the issuer does not know it.
+    WrongCode {
+        /// Why, as a sentence or without its full stop.
+        why: String,
+    },
     /// Another program is using the key; it is tried again.
     Busy,
     /// The key blinks and waits.
@@ -112,6 +117,13 @@ pub enum Notice {
     OrphanLeft,
     /// First the key one has, then the new one.
     TwoKeysNeeded,
+    /// A key will not be enrolled any more.
+    RemovingKey {
+        /// What its owner calls it.
+        name: String,
+        /// Whether it began the session of now.
+        current: bool,
+    },
     /// This machine is set up for another issuer.
     OtherIssuer {
         /// Its URL.
@@ -207,6 +219,9 @@ pub enum PromptError {
     /// Nobody can be asked.
     #[error("there is no terminal to ask for the PIN of your security key on")]
     NoTerminal,
+    /// The terminal belongs to another job of the shell.
+    #[error("this command runs in the background, where nobody can be asked for the PIN of your security key")]
+    Background,
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -225,10 +240,10 @@ impl From<PromptError> for Failure {
     fn from(error: PromptError) -> Self {
         let message = error.to_string();
         match error {
-            // Without one no key can be used.
-            PromptError::NoTerminal => {
-                Self::new(Category::NoKey, message).hint("Run this command in a terminal, without redirecting it.")
-            }
+            PromptError::NoTerminal => Self::new(Category::Usage, message)
+                .hint("Run this command in a terminal; an invite code may be given otherwise, a PIN may not."),
+            PromptError::Background => Self::new(Category::Usage, message)
+                .hint("Run it in the foreground (fg); with timeout, that is: timeout --foreground"),
             PromptError::Interrupted => Self::new(Category::Interrupted, message),
             PromptError::Closed | PromptError::TimedOut => {
                 Self::new(Category::General, message).hint("Run the command again.")
@@ -247,7 +262,7 @@ mod tests {
     #[test]
     fn without_a_terminal_the_hint_says_where_to_run_it() {
         let failure = Failure::from(PromptError::NoTerminal);
-        assert_eq!(failure.category, Category::NoKey);
+        assert_eq!(failure.category, Category::Usage);
         assert!(failure.render(false).contains("Run this command in a terminal"), "{}", failure.render(false));
     }
 

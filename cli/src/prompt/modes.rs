@@ -5,7 +5,10 @@
 
 use std::fs::File;
 
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::{
+    process::getpgrp,
+    termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr},
+};
 
 use super::PromptError;
 
@@ -29,7 +32,7 @@ impl Hush {
 
     /// Makes the terminal as it was, whatever has become of it since, and forgets what was typed and not read.
     pub(super) fn end(&self) {
-        let _gone = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+        restore(&self.terminal, OptionalActions::Flush, &self.before);
     }
 }
 
@@ -62,7 +65,21 @@ impl<'a> RawMode<'a> {
 
 impl Drop for RawMode<'_> {
     fn drop(&mut self) {
-        let _ = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
+        restore(self.terminal, OptionalActions::Drain, &self.before);
+    }
+}
+
+/// Whether the terminal listens to this process. One in the background that changes or reads the terminal is stopped by
+/// the system (SIGTTOU, SIGTTIN; termios(3)) and would hang.
+pub(super) fn is_foreground(terminal: &File) -> bool {
+    // A terminal that controls nobody here stops nobody either.
+    tcgetpgrp(terminal).map_or(true, |group| group == getpgrp())
+}
+
+/// Nothing in the background: the shell that is in front has made the terminal as it wants it.
+fn restore(terminal: &File, when: OptionalActions, before: &Termios) {
+    if is_foreground(terminal) {
+        let _gone = tcsetattr(terminal, when, before);
     }
 }
 

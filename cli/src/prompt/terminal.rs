@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     Choice, Confirmation, Notice, PinQuestion, PromptError, Prompter, TextQuestion,
     line::{Line, Step, is_continuation},
-    modes::{Hush, RawMode},
+    modes::{Hush, RawMode, is_foreground},
     text::{self, Tone},
 };
 use crate::interrupt::Interrupt;
@@ -34,7 +34,7 @@ pub struct Terminal {
     output: File,
     colour: bool,
     interrupt: Interrupt,
-    open_line: Mutex<OpenLine>,
+    open_line: Arc<Mutex<OpenLine>>,
     _hush: Arc<Hush>,
 }
 
@@ -44,6 +44,7 @@ enum OpenLine {
     None,
     Insert,
     Touch,
+    Question,
 }
 
 /// What is shown of what is typed.
@@ -57,22 +58,30 @@ impl Terminal {
     /// The controlling terminal, or standard input and error when both are one. Colours only if `colour`.
     ///
     /// # Errors
-    /// [`PromptError::NoTerminal`], at once: a prompt nobody sees must not be waited for.
+    /// [`PromptError::NoTerminal`] and [`PromptError::Background`], at once: a prompt nobody sees must not be waited for.
     pub fn open(interrupt: &Interrupt, colour: bool) -> Result<Self, PromptError> {
         let (input, output) = streams().ok_or(PromptError::NoTerminal)?;
+        if !is_foreground(&input) {
+            return Err(PromptError::Background);
+        }
         Self::on(input, output, interrupt, colour)
     }
 
     fn on(input: File, output: File, interrupt: &Interrupt, colour: bool) -> Result<Self, PromptError> {
         let hush = Arc::new(Hush::begin(&input)?);
+        let open_line = Arc::new(Mutex::new(OpenLine::None));
         // A signal ends the process without dropping anything.
-        let for_signals = Arc::downgrade(&hush);
+        let (for_signals, line, last_words) =
+            (Arc::downgrade(&hush), Arc::clone(&open_line), output.try_clone().map_err(PromptError::Terminal)?);
         interrupt.before_exit(move || {
             if let Some(hush) = for_signals.upgrade() {
                 hush.end();
             }
+            // What the shell says next begins on a line of its own.
+            if line.try_lock().is_ok_and(|line| *line != OpenLine::None) && is_foreground(&last_words) {
+                let _gone = (&last_words).write_all(b"\n");
+            }
         });
-        let open_line = Mutex::new(OpenLine::None);
         Ok(Self { input, output, colour, interrupt: interrupt.clone(), open_line, _hush: hush })
     }
 
@@ -108,8 +117,9 @@ impl Terminal {
         self.finish_line();
         let raw = RawMode::enter(&self.input)?;
         self.write(&self.paint(question, Tone::Action));
+        let _nothing_open = self.turn(OpenLine::Question);
         let outcome = self.type_line(echo);
-        self.write("\n");
+        self.finish_line();
         drop(raw);
         outcome.map(Line::into_text)
     }

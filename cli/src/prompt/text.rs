@@ -23,6 +23,7 @@ pub(super) fn notice(notice: &Notice) -> (String, Tone) {
         Notice::SeveralKeys { count } => {
             (format!("{} keys are plugged in; touch the one to use.", number(*count)), Tone::Action)
         }
+        Notice::WrongCode { why } => (format!("{}. Once more:", clean(why).trim_end_matches('.')), Tone::Warning),
         Notice::Busy => ("Another program is using the key; waiting for it…".to_owned(), Tone::Warning),
         Notice::TouchKey => ("Touch your key now.".to_owned(), Tone::Action),
         Notice::Touched => ("✓".to_owned(), Tone::Good),
@@ -42,7 +43,7 @@ pub(super) fn notice(notice: &Notice) -> (String, Tone) {
         Notice::PinRules { min } => (
             format!(
                 "A PIN has {min} to {MAX_BYTES} characters; letters count too. It unlocks this key everywhere, and \
-                 8 wrong tries lock the key for good."
+                 8 wrong tries in all block it: then only a reset helps, which deletes every account on the key."
             ),
             Tone::Plain,
         ),
@@ -72,6 +73,10 @@ pub(super) fn notice(notice: &Notice) -> (String, Tone) {
             Tone::Warning,
         ),
         Notice::TwoKeysNeeded => ("First a tap of a key you have, then the new one.".to_owned(), Tone::Plain),
+        Notice::RemovingKey { name, current } => {
+            let session = if *current { ", and the session it began ends" } else { "" };
+            (format!("The key \"{}\" will not sign you in any more{session}.", clean(name)), Tone::Warning)
+        }
         Notice::OtherIssuer { issuer, email } => (other_issuer(issuer, email.as_deref()), Tone::Warning),
     };
     (text, tone)
@@ -97,15 +102,21 @@ fn insert(wanted: Wanted) -> &'static str {
 fn wrong_pin(tries_left: u32) -> String {
     match tries_left {
         0 => "Wrong PIN. No tries left.".to_owned(),
-        1 => "Wrong PIN. 1 try left: the next wrong one locks the key for good.".to_owned(),
-        2 | 3 => format!("Wrong PIN. {tries_left} tries left, then the key is locked for good."),
+        1 => "Wrong PIN. 1 try left: the next wrong one blocks it, and then only a reset helps, which empties the key."
+            .to_owned(),
+        2 | 3 => format!(
+            "Wrong PIN. {tries_left} tries left; then the PIN is blocked, and only a reset helps, which empties the key."
+        ),
         _ => format!("Wrong PIN. {tries_left} tries left; after 3 wrong tries in a row, remove and reinsert the key."),
     }
 }
 
 fn wrong_key(why: WrongKey) -> &'static str {
     match why {
-        WrongKey::NotEnrolled => "That key is not enrolled for you here. Touch another one, or press Ctrl-C.",
+        WrongKey::NotEnrolled => {
+            "That key is not enrolled for you here. Touch another one, or press Ctrl-C. To enroll it: vouch keys add on a \
+             machine where you are signed in, or vouch enroll URL with an invite."
+        }
         WrongKey::AlreadyEnrolled => "That key is enrolled for you already. Use the other one, or press Ctrl-C.",
         WrongKey::ModelNotAccepted => {
             "Your organisation does not accept keys of this model. Use another one, or press Ctrl-C."
@@ -181,7 +192,7 @@ mod tests {
             text(&Notice::WrongPin { tries_left: 7 }),
             "Wrong PIN. 7 tries left; after 3 wrong tries in a row, remove and reinsert the key."
         );
-        assert!(text(&Notice::WrongPin { tries_left: 3 }).contains("locked for good"));
+        assert!(text(&Notice::WrongPin { tries_left: 3 }).contains("only a reset helps"));
         assert!(text(&Notice::WrongPin { tries_left: 1 }).contains("1 try left"));
     }
 

@@ -62,7 +62,7 @@ pub enum KeyError {
     /// 0x31: the PIN is wrong; a try was used up.
     #[error("the PIN is wrong")]
     PinInvalid,
-    /// 0x32: the PIN is locked for good; only a reset helps.
+    /// 0x32: too many wrong PINs; only a reset helps, and it deletes what is on the key.
     #[error("the PIN of this security key is blocked: it was entered wrongly too often")]
     PinBlocked,
     /// 0x33, 0x38, 0x40: the proof of the PIN was not accepted for this operation.
@@ -127,8 +127,8 @@ impl KeyError {
     fn advice(&self) -> String {
         match self {
             Self::NoPermission { .. } => format!(
-                "Put this line into {UDEV_RULE_PATH} (1050 is Yubico; lsusb shows the number of another maker), run: sudo \
-                 udevadm control --reload && sudo udevadm trigger, and reinsert the key:\n  {UDEV_RULE}"
+                "Put the line below into {UDEV_RULE_PATH} (1050 is Yubico; lsusb shows the number of another maker), run: \
+                 sudo udevadm control --reload && sudo udevadm trigger, and reinsert the key"
             ),
             Self::NoDeviceNode { .. } => {
                 "In a container, pass the device through; in WSL, attach it with usbipd. Details: vouch doctor".into()
@@ -167,6 +167,7 @@ impl From<KeyError> for Failure {
             _ => None,
         };
         let failure = Self::new(Category::NoKey, error.to_string()).hint(error.advice());
+        let failure = if matches!(error, KeyError::NoPermission { .. }) { failure.copy(UDEV_RULE) } else { failure };
         match detail {
             Some(detail) => failure.detail(detail),
             None => failure,
@@ -211,8 +212,10 @@ mod tests {
         let failure = Failure::from(KeyError::NoPermission { node: "/dev/hidraw3".into() });
         assert_eq!(failure.category, Category::NoKey);
         assert!(failure.message.contains("/dev/hidraw3"), "{failure}");
-        let hint = failure.hint.unwrap_or_default();
-        assert!(hint.contains(UDEV_RULE) && hint.contains(UDEV_RULE_PATH), "{hint}");
+        let text = failure.render(false);
+        let (sentence, line) = text.split_once('\n').unwrap_or_default();
+        assert!(sentence.contains(UDEV_RULE_PATH), "{text}");
+        assert_eq!(line.trim(), UDEV_RULE, "alone on its line, to be copied");
     }
 
     #[test]

@@ -10,14 +10,14 @@ use std::{
 
 use crate::{
     home::{Home, wait_until},
-    world::DEV,
+    world::{DEV, World},
 };
 
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn without_an_agent_a_helper_fails_fast_with_one_sentence() {
-    let home = Home::new();
+    let home = Home::set_up();
     let begun = Instant::now();
     let ran = home.run(&["credential", "aws", "--role", DEV]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
@@ -27,8 +27,47 @@ fn without_an_agent_a_helper_fails_fast_with_one_sentence() {
 }
 
 #[test]
-fn an_agent_without_a_session_says_so() {
+fn a_machine_that_knows_no_issuer_says_so_at_once() {
     let home = Home::new();
+    for command in [&["credential", "aws", "--role", DEV][..], &["keys", "list"], &["aws", "roles"]] {
+        let ran = home.run(command);
+        assert_eq!((ran.code, ran.stdout.as_str()), (6, ""), "{ran:?}");
+        assert!(
+            ran.stderr.starts_with("vouch: this machine does not know your issuer yet. Run: vouch enroll URL"),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
+fn an_agent_without_a_session_is_replaced_when_its_environment_is_another() {
+    let mut home = Home::set_up();
+    assert_eq!(home.run(&["agent", "start"]).code, 0);
+    let first = home.status().pid;
+    assert_eq!(home.run(&["agent", "start"]).code, 0);
+    assert_eq!(home.status().pid, first, "the same environment, the same agent");
+    home.set("HTTPS_PROXY", "http://proxy.example.com:3128");
+    assert_eq!(home.run(&["agent", "start"]).code, 0);
+    let status = home.status();
+    assert_ne!(status.pid, first);
+    assert_eq!(status.overrides[0].name, "HTTPS_PROXY");
+}
+
+#[test]
+fn an_agent_with_a_session_stays_and_its_owner_is_told() {
+    let world = World::start();
+    let mut home = Home::at(&world);
+    home.login(&world);
+    let first = home.status().pid;
+    home.set("HTTPS_PROXY", "http://proxy.example.com:3128");
+    let ran = home.run(&["agent", "start"]);
+    assert!(ran.stderr.contains("differs in HTTPS_PROXY") && ran.stderr.contains("vouch agent stop"), "{ran:?}");
+    assert_eq!((home.status().pid, home.status().session.is_some()), (first, true));
+}
+
+#[test]
+fn an_agent_without_a_session_says_so() {
+    let home = Home::set_up();
     assert_eq!(home.run(&["agent", "start"]).code, 0);
     let ran = home.run(&["credential", "aws", "--role", DEV]);
     assert_eq!((ran.code, ran.stderr.as_str()), (2, "vouch: you are not signed in. Run: vouch login\n"));
@@ -93,6 +132,9 @@ fn a_folder_that_others_can_open_is_refused_with_the_command_that_helps() {
     let ran = home.run(&["agent", "start"]);
     assert_eq!(ran.code, 6, "{ran:?}");
     assert!(ran.stderr.contains("is open to other users") && ran.stderr.contains("chmod 700"), "{}", ran.stderr);
+    let doctor = home.run(&["doctor", "agent"]);
+    assert_eq!(doctor.code, 1);
+    assert!(doctor.stdout.contains("is open to other users") && doctor.stdout.contains("chmod 700"), "{doctor:?}");
 }
 
 #[test]

@@ -84,8 +84,8 @@ fn a_refusal_of_aws_names_the_step_and_what_is_missing() {
     assert_eq!((ran.code, ran.stdout.as_str()), (5, ""));
     assert!(
         ran.stderr.starts_with(
-            "vouch: AWS refused the second step, from hub 999999999999:role/vouch/VouchAccess to \
-             111111111111:role/vouch/VouchAccess: not authorized to perform sts:TagSession."
+            "vouch: AWS refused the second step, from hub arn:aws:iam::999999999999:role/vouch/VouchAccess to \
+             arn:aws:iam::111111111111:role/vouch/VouchAccess: not authorized to perform sts:TagSession."
         ),
         "{}",
         ran.stderr

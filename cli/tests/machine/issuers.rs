@@ -55,8 +55,13 @@ fn an_invite_code_is_asked_for_by_a_process_that_leaves_no_core_dump() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
     terminal.type_line("7KQF-29MD-W3XA");
+    terminal.expect("There is no such invite. Once more:");
+    terminal.type_line("7KQF-29MD");
+    terminal.expect("this one has 8. Once more:");
+    terminal.type_line("7KQF-29MD-W3XB");
     let (code, text) = terminal.finish();
-    assert_eq!((code, world.with(|facts| facts.codes.clone())), (5, vec!["7KQF-29MD-W3XA".to_owned()]), "{text}");
+    let codes = ["7KQF-29MD-W3XA", "7KQF-29MD-W3XB"].map(str::to_owned).to_vec();
+    assert_eq!((code, world.with(|facts| facts.codes.clone())), (5, codes), "{text}");
 }
 
 #[test]
@@ -88,7 +93,23 @@ fn a_signal_at_a_question_gives_the_terminal_back_with_its_echo() {
         let ended = terminal.wait();
         assert_eq!(ended, 128 + signal.as_raw());
         assert!(terminal.echoes(), "{signal:?}");
+        let (_, text) = terminal.finish();
+        assert!(text.contains("Invite code: ") && text.ends_with('\n'), "{signal:?}: {text:?}");
     }
+}
+
+#[test]
+fn in_the_background_of_a_terminal_it_fails_at_once_and_does_not_hang() {
+    let world = World::start();
+    let home = Home::at(&world);
+    let vouch = home.command(&["login"]);
+    let mut shell = std::process::Command::new("sh");
+    // `timeout` makes a process group of its own, as a shell does for a job in the background.
+    shell.args(["-c", &format!("timeout 15 {} login; exit $?", vouch.get_program().to_str().unwrap())]);
+    shell.envs(vouch.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let (code, text) = Terminal::start(&shell).finish();
+    assert_eq!(code, 7, "{text}");
+    assert!(text.contains("this command runs in the background") && text.contains("timeout --foreground"), "{text}");
 }
 
 #[test]

@@ -47,6 +47,22 @@ fn the_proxy_of_the_environment_carries_the_issuer_and_aws() {
 }
 
 #[test]
+fn a_proxy_that_is_not_there_is_blamed_and_not_the_issuer() {
+    let world = World::start();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (proxy, why) in [
+        ("prxy.invalid:3128".to_owned(), "the name of the proxy is not known"),
+        (closed.to_string(), "the proxy refuses the connection"),
+    ] {
+        let mut home = Home::at(&world);
+        home.set("HTTPS_PROXY", &format!("http://alice:s3cret@{proxy}"));
+        let ran = home.run(&["doctor", "issuer"]);
+        let sentence = format!("through the proxy {proxy}: {why}. Correct HTTPS_PROXY");
+        assert!(ran.stdout.contains(&sentence) && !ran.stdout.contains("s3cret"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_host_in_no_proxy_is_reached_without_it() {
     let world = World::start();
     let (url, asked) = proxy();

@@ -5,7 +5,7 @@ use std::{
 
 use crate::{
     home::{Home, VOUCH},
-    world::{DEV, DIRECT, HUB, World},
+    world::{DEV, DIRECT, HUB, NOT_DECLARED, PROD, World},
 };
 
 const OWN: &str = "[default]\nregion = eu-west-1\n\n[profile own]\n# mine\naws_access_key_id = AKIAEXAMPLE\n";
@@ -80,10 +80,29 @@ fn a_profile_of_the_persons_own_is_left_alone() {
 }
 
 #[test]
+fn a_file_that_aws_tools_cannot_read_is_named_by_line_and_left_alone() {
+    for (text, why) in [
+        ("[default]\nregion = x\n\n[profile broken\nregion = y\n", "line 4: this section has no closing bracket"),
+        ("[default]\nregion\n", "line 2: this is neither a section nor `name = value`"),
+        ("# mine\nregion = x\n[default]\n", "line 2: this belongs to no section"),
+    ] {
+        let home = home_with(text);
+        let ran = home.run(&["setup", "aws", "--role", DEV]);
+        assert_eq!((ran.code, config(&home).as_str()), (6, text), "{ran:?}");
+        assert!(ran.stderr.contains(&format!("~/.aws/config: {why}; AWS tools cannot read the file")), "{ran:?}");
+        let doctor = home.run(&["doctor", "aws"]);
+        assert_eq!(doctor.code, 1);
+        assert!(doctor.stdout.starts_with("✗") && doctor.stdout.contains(why), "{doctor:?}");
+    }
+    let fine = "\u{feff}[default]\nregion = x\n  # aside\ns3 =\n  max_queue_size = 5\n; aside\n[services a]\nx: y\n";
+    assert_eq!(home_with(fine).run(&["setup", "aws", "--role", DEV]).code, 0);
+}
+
+#[test]
 fn a_hub_named_by_hand_goes_into_the_profile() {
     let home = home_with("");
     let ran = home.run(&["setup", "aws", "--role", DEV, "--via", HUB, "--region", "eu-west-1"]);
-    assert!(ran.stderr.contains("(reached through 999999999999:role/vouch/VouchAccess)"), "{ran:?}");
+    assert!(ran.stderr.contains("(reached through arn:aws:iam::999999999999:role/vouch/VouchAccess)"), "{ran:?}");
     let text = config(&home);
     assert!(text.contains(&format!("--role {DEV} --via {HUB} --region eu-west-1\nregion = eu-west-1\n")), "{text}");
 }
@@ -103,11 +122,24 @@ fn a_signed_in_person_is_told_how_the_role_is_reached() {
     assert_eq!((doctor.code, doctor.stdout.as_str()), (0, "✓ aws         ~/.aws/config: 1 profile is set up\n"));
     let tried = home.run(&["doctor", "aws", "--profile", "vouch-dev"]);
     assert!(
-        tried.stdout.starts_with("✓ aws         profile vouch-dev has credentials for 111111111111:role"),
+        tried.stdout.starts_with("✓ aws         profile vouch-dev has credentials for arn:aws:iam::111111111111:role"),
         "{tried:?}"
     );
     let roles = home.run(&["aws", "roles"]);
     assert!(roles.stdout.contains("via hub 999999999999"), "{roles:?}");
+}
+
+#[test]
+fn a_role_the_issuer_refuses_is_named_by_setup_and_by_doctor() {
+    let world = World::start();
+    let home = Home::at(&world);
+    home.login(&world);
+    let ran = home.run(&["setup", "aws", "--role", PROD, "--profile", "vouch-prod"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.contains(&format!("But the issuer refuses it to you: {NOT_DECLARED}.")), "{ran:?}");
+    let doctor = home.run(&["doctor", "aws"]);
+    assert_eq!(doctor.code, 1);
+    assert!(doctor.stdout.contains(NOT_DECLARED) && doctor.stdout.contains("vouch-prod"), "{doctor:?}");
 }
 
 #[test]

@@ -23,7 +23,13 @@ fn a_second_key_signs_in_and_the_first_can_be_removed() {
     let keys = alice.vouch(&["keys", "list", "--output", "json"]).succeeded().json();
     let keys = keys["keys"].as_array().unwrap();
     assert_eq!(keys.iter().map(|key| key["current"] == true).collect::<Vec<_>>(), [false, true], "{keys:#?}");
-    let _ = alice.vouch(&["keys", "remove", keys[0]["id"].as_str().unwrap()]).succeeded();
+    let lost = keys[0]["id"].as_str().unwrap();
+    let _ = alice.vouch(&["keys", "remove", lost]).failed(7, "no terminal");
+    let mut remove = alice.vouch_at_terminal(&["keys", "remove", lost]);
+    unlock(&mut remove);
+    remove.expect("Delete it? [y/N] ");
+    remove.type_line("n");
+    let _ = remove.finish().succeeded();
     let last = alice.vouch(&["keys", "remove", "Spare"]);
     let _ = last.failed(5, "--allow-last");
 
@@ -42,6 +48,7 @@ fn a_removed_key_that_is_plugged_in_keeps_no_credential_when_its_owner_wants_tha
     let id = keys["keys"][0]["id"].as_str().unwrap().to_owned();
 
     let mut remove = alice.vouch_at_terminal(&["keys", "remove", &id, "--allow-last"]);
+    unlock(&mut remove);
     remove.expect("Delete it? [y/N] ");
     remove.type_line("y");
     unlock(&mut remove);

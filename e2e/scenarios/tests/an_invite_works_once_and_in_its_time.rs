@@ -2,6 +2,22 @@
 
 use vouch_scenarios::{World, developer::unlock, issuer::Invite};
 
+/// Types a code that nobody is invited with as often as it is asked for.
+fn insist_on(world: &World, name: &str, invite: &Invite) -> vouch_scenarios::terminal::Finished {
+    let key = world.key(name);
+    let mut person = world.developer(name);
+    person.insert(&key);
+    let mut terminal = person.start_enrolling(invite);
+    for _ in 0..2 {
+        terminal.expect("Once more:");
+        terminal.expect("Invite code: ");
+        terminal.type_line(&invite.code);
+    }
+    let finished = terminal.finish();
+    assert_eq!(key.touches(), 0, "the key was not asked");
+    finished
+}
+
 fn enroll_with(world: &World, name: &str, invite: &Invite) -> vouch_scenarios::terminal::Finished {
     let key = world.key(name);
     let mut person = world.developer(name);
@@ -40,8 +56,8 @@ fn a_guessed_or_replaced_code_does_not_work() {
     let replaced = world.issuer.invite("alice@example.com");
     let invite = world.issuer.invite("alice@example.com");
     let guessed = Invite { email: String::new(), code: "AAAA-BBBB-CCCC".to_owned() };
-    let _ = enroll_with(&world, "mallory", &guessed).failed(5, "invite");
-    let _ = enroll_with(&world, "eve", &replaced).failed(5, "invite");
+    let _ = insist_on(&world, "mallory", &guessed).failed(5, "invite");
+    let _ = insist_on(&world, "eve", &replaced).failed(5, "invite");
 
     let key = world.key("key");
     let mut alice = world.developer("alice");

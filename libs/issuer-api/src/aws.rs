@@ -37,11 +37,26 @@ impl std::fmt::Debug for AwsTokenResponse {
     }
 }
 
+/// Query of `GET /v1/aws/roles`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsRolesQuery {
+    /// A role to be told about in [`AwsRoleList::refusal`], listed or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleArn>,
+    /// As [`AwsTokenRequest::via`], for that role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<RoleArn>,
+}
+
 /// Answer of `GET /v1/aws/roles`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwsRoleList {
     /// Sorted by account, then name. Roles of accounts that no federation governs are not known and not listed.
     pub roles: Vec<AwsRole>,
+    /// Why `POST /v1/aws/token` would refuse [`AwsRolesQuery::role`] to the caller, as a sentence without its full stop;
+    /// absent: it would not, or none was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 /// One role the caller may take.

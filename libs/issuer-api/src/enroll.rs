@@ -90,9 +90,13 @@ pub struct RenameKeyRequest {
     pub name: String,
 }
 
-/// Query of `DELETE /v1/keys/{id}`.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub struct RemoveKeyQuery {
+/// Body of `POST /v1/keys/{id}/removal`, with a session: the fresh assertion proves that the person is at the keyboard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RemoveKeyRequest {
+    /// [`crate::oauth::ChallengeResponse::state`].
+    pub state: String,
+    /// By a key the same person has enrolled; the one to be removed will do.
+    pub assertion: PublicKeyCredential,
     /// Without it the last key is not removed ([`crate::error::ErrorCode::LastKey`]).
     #[serde(default)]
     pub allow_last: bool,

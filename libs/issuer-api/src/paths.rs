@@ -16,8 +16,10 @@ pub const ENROLL: &str = "/v1/enroll";
 pub const KEYS_CHALLENGE: &str = "/v1/keys/challenge";
 /// `GET`: list own keys. `POST`: register a further key.
 pub const KEYS: &str = "/v1/keys";
-/// `PATCH`: rename. `DELETE`: remove. In axum's syntax.
+/// `PATCH`: rename. In axum's syntax.
 pub const KEY: &str = "/v1/keys/{id}";
+/// `POST`: trade a fresh assertion for the removal of a key. In axum's syntax.
+pub const KEY_REMOVAL: &str = "/v1/keys/{id}/removal";
 /// `GET`: who am I. `DELETE`: end every session of this person.
 pub const SESSION: &str = "/v1/session";
 /// `GET`: held open until the session ends or a time has passed.

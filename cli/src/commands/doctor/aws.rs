@@ -1,41 +1,39 @@
 //! AWS profiles: those vouch wrote, those that ask vouch, and what stands in their way.
 
-use vouch_issuer_api::aws::AwsRole;
-
-use super::Check;
+use super::{Check, Show};
 use crate::{
-    agent::{
-        client::Client,
-        protocol::{AwsCredentials, AwsCredentialsRequest, Reply, Request},
-        sts_refusal::short,
-    },
+    agent::protocol::{AwsCredentials, AwsCredentialsRequest},
     aws_config::{
         document::{Document, Profile},
         file, process,
     },
-    commands::setup_aws::find_program,
+    commands::setup_aws::{self, find_program},
+    console::plain,
     env::{self, Variable},
     error::{Category, Failure},
     hot_path,
-    paths::{self, Lookup},
+    paths::Lookup,
     region,
 };
 
 const AREA: &str = "aws";
 
 /// Looks at every profile that asks vouch, or tries the one named.
-pub(super) fn check(profile: Option<&str>) -> Vec<Check> {
-    let read = file::config_path(&Variable::get)
-        .and_then(|path| Ok((file::read(&path)?, paths::shorten(&Variable::get, &path))));
+pub(super) fn check(profile: Option<&str>, show: Show<'_>) -> Vec<Check> {
+    let read = file::config_path(&Variable::get).and_then(|path| Ok((file::read(&path)?, show(&path))));
     let (document, shown) = match read {
         Ok(read) => read,
         Err(failure) => return vec![Check::failed(AREA, &failure)],
     };
+    if let Some(malformed) = document.malformed() {
+        let finding = format!("{shown}: {malformed}; AWS tools cannot read the file");
+        return vec![Check::problem(AREA, finding, "Correct that line")];
+    }
     match profile {
         Some(name) => vec![attempt(&document, &shown, name)],
         None => {
             let surroundings = Surroundings {
-                catalogue: catalogue(),
+                refused: &|request| setup_aws::verdict(request).map(|verdict| verdict.refusal),
                 shadowed: &|name| file::has_static_keys(&Variable::get, name),
                 starts: &|program| find_program(program, &Variable::get).is_some(),
             };
@@ -48,17 +46,10 @@ pub(super) fn check(profile: Option<&str>) -> Vec<Check> {
 
 /// What a profile depends on outside of its file.
 struct Surroundings<'a> {
-    /// When somebody is signed in.
-    catalogue: Option<Vec<AwsRole>>,
+    /// Why the issuer would refuse a request, if it would; `None` when it cannot be asked.
+    refused: &'a dyn Fn(&AwsCredentialsRequest) -> Option<Option<String>>,
     shadowed: &'a dyn Fn(&str) -> bool,
     starts: &'a dyn Fn(&str) -> bool,
-}
-
-fn catalogue() -> Option<Vec<AwsRole>> {
-    match Client::connect().ok()??.call(Request::AwsRoles) {
-        Ok(Reply::AwsRoles { roles }) => Some(roles),
-        _ => None,
-    }
 }
 
 fn judge(document: &Document, file: &str, surroundings: &Surroundings<'_>) -> Vec<Check> {
@@ -68,15 +59,18 @@ fn judge(document: &Document, file: &str, surroundings: &Surroundings<'_>) -> Ve
         let note = Check::note(AREA, format!("{file}: no profile asks vouch"));
         return vec![Check { next: Some("Add one: vouch setup aws --role ARN".to_owned()), ..note }];
     }
-    let mut problems: Vec<_> = asking
-        .iter()
-        .filter_map(|(profile, request)| problem(document, file, profile, request, surroundings))
-        .collect();
+    let mut is_asked = true;
+    let mut problems = Vec::new();
+    for (profile, request) in &asking {
+        let refused = (surroundings.refused)(request);
+        is_asked &= refused.is_some();
+        problems.extend(problem(document, file, profile, request, surroundings, refused.flatten().as_deref()));
+    }
     let well = asking.len() - problems.len();
     if well > 0 {
         let profiles = if well == 1 { "profile is" } else { "profiles are" };
-        let tried = if surroundings.catalogue.is_some() { "" } else { "; sign in to compare them with your catalogue" };
-        problems.insert(0, Check::well(AREA, format!("{file}: {well} {profiles} set up{tried}")));
+        let next = (!is_asked).then(|| "Sign in, so that the issuer can be asked about their roles".to_owned());
+        problems.insert(0, Check { next, ..Check::well(AREA, format!("{file}: {well} {profiles} set up")) });
     }
     problems
 }
@@ -108,6 +102,7 @@ fn problem(
     profile: &Profile,
     request: &AwsCredentialsRequest,
     surroundings: &Surroundings<'_>,
+    refusal: Option<&str>,
 ) -> Option<Check> {
     let name = &profile.name;
     if (surroundings.shadowed)(name) {
@@ -120,14 +115,7 @@ fn problem(
         let finding = format!("{file}: profile {name} starts {program}, which is not there");
         return Some(Check::problem(AREA, finding, format!("Write it anew: {}", setup(profile, request))));
     }
-    let catalogue = surroundings.catalogue.as_ref()?;
-    // Roles of accounts outside of every federation are not listed; in a governed account the catalogue is complete.
-    let is_governed = catalogue.iter().any(|listed| listed.role.account() == request.role.account());
-    if !is_governed || catalogue.iter().any(|listed| listed.role == request.role) {
-        return None;
-    }
-    let whose = if profile.block.is_some() { "is ours but its role" } else { "asks vouch for a role that" };
-    let finding = format!("{file}: profile {name} {whose} is not in your catalogue ({})", short(&request.role));
+    let finding = format!("{file}: the issuer refuses what profile {name} asks for: {}", plain(refusal?));
     let next = if profile.block.is_some() {
         format!("Ask an administrator for it, or remove it: vouch setup aws --remove --profile {name}")
     } else {
@@ -167,7 +155,7 @@ fn attempt(document: &Document, file: &str, name: &str) -> Check {
             "Choose another name with vouch setup aws",
         );
     };
-    let role = short(&request.role);
+    let role = request.role.clone();
     let got = region::choose(request.region.as_deref(), &Variable::get, &request.role)
         .and_then(|region| hot_path::fetch(AwsCredentialsRequest { region, ..request }))
         .and_then(|json| {
@@ -193,7 +181,6 @@ mod tests {
 
     const DEV: &str = "arn:aws:iam::111111111111:role/vouch/VouchAccess";
     const OLD: &str = "arn:aws:iam::111111111111:role/vouch/Gone";
-    const ELSEWHERE: &str = "arn:aws:iam::222222222222:role/vouch/VouchAccess";
 
     fn document(profiles: &[(&str, &str)]) -> Document {
         let blocks = profiles.iter().map(|(name, role)| {
@@ -202,37 +189,37 @@ mod tests {
         Document::parse(blocks.collect::<String>().into_bytes()).unwrap()
     }
 
-    fn judged(profiles: &[(&str, &str)], listed: &[&str], shadowed: bool, starts: bool) -> Vec<Check> {
-        let catalogue = listed.iter().map(|role| AwsRole {
-            role: role.parse().unwrap(),
-            federation: "vouch/acme".to_owned(),
-            via: None,
-            max_session_seconds: 3600,
-        });
-        let surroundings =
-            Surroundings { catalogue: Some(catalogue.collect()), shadowed: &|_| shadowed, starts: &|_| starts };
+    fn judged(profiles: &[(&str, &str)], refused: &[&str], shadowed: bool, starts: bool) -> Vec<Check> {
+        let why = |request: &AwsCredentialsRequest| {
+            let is_refused = refused.contains(&request.role.to_string().as_str());
+            Some(is_refused.then(|| "role vouch/Gone is not declared by AwsFederation vouch/acme".to_owned()))
+        };
+        let surroundings = Surroundings { refused: &why, shadowed: &|_| shadowed, starts: &|_| starts };
         judge(&document(profiles), "~/.aws/config", &surroundings)
     }
 
     #[test]
-    fn a_role_that_left_the_catalogue_of_its_account_is_a_problem() {
-        let checks = judged(&[("vouch-dev", DEV), ("vouch-old", OLD)], &[DEV], false, true);
+    fn a_role_that_the_issuer_refuses_is_a_problem_with_its_reason() {
+        let checks = judged(&[("vouch-dev", DEV), ("vouch-old", OLD)], &[OLD], false, true);
         assert_eq!(checks.iter().map(|check| check.state).collect::<Vec<_>>(), [State::Well, State::Problem]);
         let text = checks.last().unwrap().rendered();
-        assert!(text.contains("profile vouch-old is ours but its role is not in your catalogue"), "{text}");
+        assert!(text.contains("profile vouch-old asks for: role vouch/Gone is not declared by AwsFed"), "{text}");
         assert!(text.ends_with("vouch setup aws --remove --profile vouch-old"), "{text}");
     }
 
     #[test]
-    fn a_role_in_an_account_without_federation_is_no_problem() {
-        assert_eq!(judged(&[("x", ELSEWHERE)], &[DEV], false, true).first().unwrap().state, State::Well);
+    fn an_issuer_that_cannot_be_asked_is_no_problem_and_signing_in_is_the_next_step() {
+        let surroundings = Surroundings { refused: &|_| None, shadowed: &|_| false, starts: &|_| true };
+        let checks = judge(&document(&[("x", DEV)]), "~/.aws/config", &surroundings);
+        assert_eq!(checks.first().unwrap().state, State::Well);
+        assert!(checks.first().unwrap().next.as_ref().unwrap().starts_with("Sign in"));
     }
 
     #[test]
     fn static_keys_and_a_missing_program_are_problems() {
-        assert!(judged(&[("x", DEV)], &[DEV], true, true).first().unwrap().finding.contains("static keys"));
+        assert!(judged(&[("x", DEV)], &[], true, true).first().unwrap().finding.contains("static keys"));
         assert!(
-            judged(&[("x", DEV)], &[DEV], false, false)
+            judged(&[("x", DEV)], &[], false, false)
                 .first()
                 .unwrap()
                 .finding

@@ -1,24 +1,22 @@
 //! The person's own configuration, and the environment that may lead elsewhere.
 
-use super::Check;
+use super::{Check, Show};
 use crate::{
     agent::{client, sts::private_endpoint},
     config::Config,
-    env::{self, Variable},
+    env,
     error::Failure,
     overrides::{self, Override, Reader},
-    paths,
 };
 
 const AREA: &str = "config";
 
 /// What is set up on this machine, and what its environment changes.
-pub(super) fn check(known: &Result<Config, Failure>) -> Vec<Check> {
+pub(super) fn check(known: &Result<Config, Failure>, show: Show<'_>) -> Vec<Check> {
     let mut checks = vec![match (known, Config::path()) {
         (Ok(config), Ok(path)) => {
             let person = config.email.as_ref().map(|email| format!(" ({email})")).unwrap_or_default();
-            let path = paths::shorten(&Variable::get, &path);
-            Check::well(AREA, format!("{path}: {}{person}", config.issuer))
+            Check::well(AREA, format!("{}: {}{person}", show(&path), config.issuer))
         }
         (Err(failure), _) => Check::failed(AREA, failure),
         (Ok(_), Err(failure)) => Check::failed(AREA, &failure),
@@ -29,7 +27,9 @@ pub(super) fn check(known: &Result<Config, Failure>) -> Vec<Check> {
 
 fn judge_environment(given: &[Override]) -> Vec<Check> {
     let mut checks = Vec::new();
-    if !given.is_empty() {
+    if given.is_empty() {
+        checks.push(Check::well("environment", "no variable leads vouch elsewhere"));
+    } else {
         let list: Vec<_> = given.iter().map(|given| format!("{}={}", given.name, given.value)).collect();
         checks.push(Check::note("environment", list.join(", ")));
     }
@@ -78,6 +78,6 @@ mod tests {
         assert_eq!(checks.iter().map(|check| check.state).collect::<Vec<_>>(), [State::Note, State::Problem]);
         let checks = judged("https_proxy", "socks5://proxy.example.com");
         assert!(checks.last().unwrap().finding.contains("no proxy vouch can use"), "{checks:?}");
-        assert_eq!(judge_environment(&[]), []);
+        assert_eq!(judge_environment(&[]).first().unwrap().state, State::Well);
     }
 }

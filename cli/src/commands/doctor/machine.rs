@@ -6,51 +6,64 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::Check;
 use crate::{
-    agent::{client::Client, protocol::AgentStatus, session::story},
+    agent::{client::Client, hardening, protocol::AgentStatus, session::story},
     commands::agent,
     config::Config,
     env::Variable,
     error::Failure,
     overrides::{self, Override, Reader},
     paths,
-    security_key::{Discovery, ctaphid::UsbKeys},
+    security_key::{Discovery, KeyError, PinState, SecurityKey, ctaphid::UsbKeys},
     wording,
 };
 
 /// Which keys are there, and whether they can be used.
-pub(super) fn security_keys() -> Check {
+pub(super) fn security_keys() -> Vec<Check> {
     judge_keys(&UsbKeys::default())
 }
 
-fn judge_keys(keys: &dyn Discovery) -> Check {
+fn judge_keys(keys: &dyn Discovery) -> Vec<Check> {
     const AREA: &str = "security";
     let devices = match keys.devices() {
         Ok(devices) => devices,
-        Err(error) => return Check::failed(AREA, &Failure::from(error)),
+        Err(error) => return vec![Check::failed(AREA, &Failure::from(error))],
     };
     if devices.is_empty() {
-        return match keys.hidden() {
+        return vec![match keys.hidden() {
             Some(error) => Check::failed(AREA, &Failure::from(error)),
-            None if Path::new("/sys/class/hidraw").exists() => Check::note(AREA, "no security key is plugged in"),
+            None if Path::new("/sys/class/hidraw").exists() => Check {
+                next: Some("Plug it in and run this again".to_owned()),
+                ..Check::note(AREA, "no security key is plugged in")
+            },
             None => Check::problem(
                 AREA,
                 "this kernel has no hidraw devices, so no security key can be seen",
                 "In WSL, update the kernel (wsl --update) and attach the key with usbipd; in a container, pass it through",
             ),
-        };
+        }];
     }
-    let mut found = Vec::new();
+    let (mut found, mut checks) = (Vec::new(), Vec::new());
     for device in &devices {
-        match keys.open(device) {
-            Ok(_) => found.push(format!("{} at {}", device.product, device.path)),
-            Err(error) => return Check::failed(AREA, &Failure::from(error)),
+        match keys.open(device).and_then(|key| usable(&*key)) {
+            Ok(()) => found.push(format!("{} at {}", device.product, device.path)),
+            Err(error) => checks.push(Check::failed(AREA, &Failure::from(error))),
         }
     }
     let count = match found.len() {
+        0 => return checks,
         1 => "1 key found".to_owned(),
         count => format!("{count} keys found"),
     };
-    Check::well(AREA, format!("{count}: {}", found.join(", ")))
+    checks.insert(0, Check::well(AREA, format!("{count}: {}", found.join(", "))));
+    checks
+}
+
+/// Whether a key would take the PIN. It is asked how often the PIN may be wrong, which uses up nothing.
+fn usable(key: &dyn SecurityKey) -> Result<(), KeyError> {
+    match key.info()?.pin {
+        PinState::Set if key.pin_retries()? == 0 => Err(KeyError::PinBlocked),
+        _ => Ok(()),
+    }
 }
 
 /// How the agent and its session are.
@@ -59,10 +72,18 @@ pub(super) fn agent(config: Option<&Config>) -> Vec<Check> {
         let status = Client::connect_to(&socket)?.map(|mut client| agent::status(&mut client)).transpose()?;
         Ok((socket, status))
     });
-    match asked {
+    let folder = paths::runtime_dir(&Variable::get).and_then(|folder| hardening::inspect_folder(&folder));
+    let mut checks: Vec<_> = folder.err().iter().map(|failure| Check::failed("agent", failure)).collect();
+    checks.extend(match asked {
         Err(failure) => vec![Check::failed("agent", &failure)],
         Ok((socket, None)) => {
-            vec![Check::note("agent", format!("not running; it starts with vouch login, at {}", socket.display()))]
+            let next = config.map_or("Run: vouch enroll URL, or vouch login URL", |_| "Run: vouch login");
+            let agent = Check::note("agent", format!("not running; its place is {}", socket.display()));
+            let session = Check::note("session", "nobody is signed in");
+            vec![
+                Check { next: Some("It starts by itself when it is needed".to_owned()), ..agent },
+                Check { next: Some(next.to_owned()), ..session },
+            ]
         }
         Ok((socket, Some(status))) => {
             let mode = socket.metadata().map(|metadata| metadata.mode() & 0o7777).unwrap_or_default();
@@ -71,7 +92,8 @@ pub(super) fn agent(config: Option<&Config>) -> Vec<Check> {
             checks.extend(judge_surroundings(&status, &here, config));
             checks
         }
-    }
+    });
+    checks
 }
 
 fn judge_agent(socket: &Path, mode: u32, status: &AgentStatus, now: Timestamp, zone: &TimeZone) -> Vec<Check> {
@@ -136,12 +158,15 @@ fn judge_surroundings(status: &AgentStatus, here: &[Override], config: Option<&C
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use std::sync::Arc;
 
     use super::{super::State, *};
-    use crate::security_key::{Device, KeyError, SecurityKey};
+    use crate::security_key::{
+        Device,
+        fake::{FakeBus, FakeKey},
+    };
 
     const NOW: &str = "2026-11-21T12:00:00Z";
 
@@ -181,11 +206,21 @@ mod tests {
     #[test]
     fn no_permission_is_told_from_no_key() {
         let device = Device { path: "/dev/hidraw3".to_owned(), vendor: 0x1050, product: "YubiKey".to_owned() };
-        let closed = judge_keys(&Keys { devices: vec![device], hidden: None });
+        let closed = judge_keys(&Keys { devices: vec![device], hidden: None }).remove(0);
+        assert!(closed.copy.as_ref().unwrap().starts_with("KERNEL=="), "{closed:?}");
         assert!(closed.state == State::Problem && closed.finding.contains("/dev/hidraw3"), "{closed:?}");
         assert!(closed.next.unwrap().contains("udev"));
         let hidden = Some(KeyError::NoDeviceNode { node: "/dev/hidraw3".into() });
-        assert_eq!(judge_keys(&Keys { devices: Vec::new(), hidden }).state, State::Problem);
+        assert_eq!(judge_keys(&Keys { devices: Vec::new(), hidden }).first().unwrap().state, State::Problem);
+    }
+
+    #[test]
+    fn a_key_whose_pin_is_blocked_is_told_from_one_that_works() {
+        let (fine, blocked) = (FakeKey::with_pin("123456"), FakeKey::with_pin("123456"));
+        blocked.edit(|state| state.retries = 0);
+        let checks = judge_keys(&*FakeBus::with(&[("usb1", &fine), ("usb2", &blocked)]));
+        assert_eq!(checks.iter().map(|check| check.state).collect::<Vec<_>>(), [State::Well, State::Problem]);
+        assert!(checks[0].finding.starts_with("1 key found") && checks[1].finding.contains("blocked"), "{checks:?}");
     }
 
     #[test]

@@ -7,14 +7,22 @@ mod config;
 mod issuer;
 mod machine;
 
+use std::path::Path;
+
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     args::{DoctorArea, DoctorArgs},
     config::Config,
     console,
+    env::Variable,
     error::{Category, Failure},
+    paths,
 };
+
+/// How a path is written in a finding.
+type Show<'a> = &'a dyn Fn(&Path) -> String;
 
 /// Runs the command. The exit code says whether there is a problem.
 ///
@@ -22,30 +30,38 @@ use crate::{
 /// When stdout cannot be written. What is wrong with the machine is an answer, not an error.
 pub fn run(args: &DoctorArgs) -> Result<u8, Failure> {
     let area = args.area.or_else(|| args.profile.is_some().then_some(DoctorArea::Aws));
-    let wanted = |candidate: DoctorArea| area.is_none_or(|area| area == candidate);
+    let wanted = |candidates: &[DoctorArea]| area.is_none_or(|area| candidates.contains(&area));
+    let json = args.output.json();
+    // Programs cannot follow a tilde.
+    let show = |path: &Path| if json { path.display().to_string() } else { paths::shorten(&Variable::get, path) };
     let mut checks = Vec::new();
     let known = Config::require();
-    if wanted(DoctorArea::Config) {
-        checks.extend(config::check(&known));
+    if wanted(&[DoctorArea::Config, DoctorArea::Environment]) {
+        checks.extend(config::check(&known, &show));
     }
-    if wanted(DoctorArea::Issuer) {
+    if wanted(&[DoctorArea::Issuer]) {
         match &known {
             Ok(config) => checks.extend(issuer::check(&config.issuer)),
             Err(failure) if area.is_some() => checks.push(Check::failed("config", failure)),
             Err(_) => {}
         }
     }
-    if wanted(DoctorArea::Security) {
-        checks.push(machine::security_keys());
+    if wanted(&[DoctorArea::Security]) {
+        checks.extend(machine::security_keys());
     }
-    if wanted(DoctorArea::Agent) {
+    if wanted(&[DoctorArea::Agent, DoctorArea::Session]) {
         checks.extend(machine::agent(known.as_ref().ok()));
     }
-    if wanted(DoctorArea::Aws) {
-        checks.extend(aws::check(args.profile.as_deref()));
+    if wanted(&[DoctorArea::Aws]) {
+        checks.extend(aws::check(args.profile.as_deref(), &show));
     }
-    if args.output.json() {
-        console::print_json(&checks)?;
+    match area {
+        Some(DoctorArea::Environment) => checks.retain(|check| check.area == "environment"),
+        Some(DoctorArea::Session) => checks.retain(|check| check.area == "session"),
+        _ => {}
+    }
+    if json {
+        console::print_json(&json!({ "checks": checks }))?;
     } else {
         console::print(&rendered(&checks))?;
     }
@@ -75,6 +91,9 @@ struct Check {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// A line that belongs to it, to be copied as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy: Option<String>,
     /// Causes and request ids.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<String>,
@@ -82,7 +101,7 @@ struct Check {
 
 impl Check {
     fn new(area: &'static str, state: State, finding: impl Into<String>) -> Self {
-        Self { area, state, finding: finding.into(), next: None, details: Vec::new() }
+        Self { area, state, finding: finding.into(), next: None, copy: None, details: Vec::new() }
     }
 
     fn well(area: &'static str, finding: impl Into<String>) -> Self {
@@ -100,7 +119,8 @@ impl Check {
     fn failed(area: &'static str, failure: &Failure) -> Self {
         // Advice to run this very command would lead in a circle.
         let next = failure.hint.clone().filter(|hint| !hint.contains("vouch doctor"));
-        Self { next, details: failure.details.clone(), ..Self::new(area, State::Problem, failure.message.clone()) }
+        let (copy, details) = (failure.copy.clone(), failure.details.clone());
+        Self { next, copy, details, ..Self::new(area, State::Problem, failure.message.clone()) }
     }
 
     fn rendered(&self) -> String {
@@ -117,7 +137,7 @@ impl Check {
             text.push(' ');
             text.push_str(next);
         }
-        for detail in &self.details {
+        for detail in self.copy.iter().chain(&self.details) {
             text.push_str("\n                ");
             text.push_str(detail);
         }
@@ -153,7 +173,8 @@ mod tests {
 
     #[test]
     fn advice_to_run_the_doctor_is_not_given_by_the_doctor() {
-        let failure = Failure::new(Category::Denied, "AWS refused it").hint("Details: vouch doctor aws").detail("r-1");
+        let failure =
+            Failure::new(Category::Denied, "AWS refused it").hint("Details: vouch doctor --profile NAME").detail("r-1");
         let check = Check::failed("aws", &failure);
         assert_eq!((check.next, check.details.len()), (None, 1));
     }
