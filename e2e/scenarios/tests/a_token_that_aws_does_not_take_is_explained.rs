@@ -14,8 +14,8 @@ const NOT_ACCEPTED: &str = "vouch: AWS does not accept the audience or the signa
                             Its OIDC provider must have exactly https://vouch.example.com as client id, with https:// and \
                             without a slash at the end; if it has, the token was changed on its way: vouch doctor issuer";
 
-const TOO_OLD: &str = "vouch: the token for role 999999999999:role/VouchDeveloper was too old when AWS got it. The clock of \
-                       https://vouch.example.com is slow by minutes, or something held the request up: vouch doctor issuer";
+const TOO_OLD: &str = "vouch: the token for role arn:aws:iam::999999999999:role/VouchDeveloper was too old when AWS got it. \
+                       The clock of https://vouch.example.com is slow by minutes, or something held the request up: vouch doctor issuer";
 
 fn no_provider(account: &str) -> String {
     format!(

@@ -98,5 +98,5 @@ fn a_trust_policy_with_the_wrong_audience_is_named_as_the_reason() {
 
     let refused = alice.vouch(&["credential", "aws", "--role", &guide::developer_role(HUB)]);
     let refused = refused.failed(5, "its trust policy does not let alice@example.com in");
-    assert!(refused.stderr.contains("vouch doctor aws"), "what to do is missing: {refused}");
+    assert!(refused.stderr.contains("vouch doctor --profile NAME"), "what to do is missing: {refused}");
 }

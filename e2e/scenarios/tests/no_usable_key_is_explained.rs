@@ -7,7 +7,7 @@ fn a_helper_without_a_terminal_fails_at_once() {
     let world = World::start();
     let (alice, key) = world.signed_in("alice");
     let _ = key.touches();
-    let _ = alice.vouch(&["login", "--force"]).failed(3, "terminal");
+    let _ = alice.vouch(&["login", "--force"]).failed(7, "terminal");
     assert_eq!(key.touches(), 0);
 }
 
