@@ -1,6 +1,11 @@
 //! The audit trail: one JSON line per security event on standard output, never a secret.
+//!
+//! It fails closed. Whatever grants something (a session, a key, an assertion) first takes a place in the queue of lines,
+//! and is refused while there is none or lines cannot be written. Whatever takes something away is done in any case.
 
-use std::{io::Write, net::IpAddr, sync::Mutex};
+mod writer;
+
+use std::{io::Write, net::IpAddr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,6 +13,8 @@ use uuid::Uuid;
 use vouch_iam::{arn::RoleArn, identity::EmailAddress};
 use vouch_issuer_api::error::ErrorCode;
 
+use self::writer::Writer;
+pub use self::writer::{Room, TrailFault};
 use crate::{metrics::EventCounter, store::record::UserId};
 
 /// What happened.
@@ -54,6 +61,19 @@ impl Action {
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
             Self::SigningKey => "signing_key",
+        }
+    }
+
+    /// Whether somebody can do more afterwards than before. Such a thing is not done without its line.
+    #[must_use]
+    pub const fn grants(self) -> bool {
+        match self {
+            Self::Invited | Self::Enrolled | Self::KeyAdded | Self::Login | Self::Minted | Self::Enabled => true,
+            Self::KeyRenamed
+            | Self::KeyRemoved
+            | Self::LoggedOutEverywhere
+            | Self::Disabled
+            | Self::SigningKey => false,
         }
     }
 }
@@ -123,9 +143,9 @@ impl Event {
     }
 }
 
-/// Writes the trail.
+/// The trail. Writing it is the business of a thread of its own, behind a queue.
 pub struct Audit {
-    out: Mutex<Box<dyn Write + Send>>,
+    writer: Writer,
     counter: EventCounter,
 }
 
@@ -147,7 +167,7 @@ impl Audit {
     /// Writes to `out`.
     #[must_use]
     pub fn to(out: Box<dyn Write + Send>) -> Self {
-        Self { out: Mutex::new(out), counter: EventCounter::default() }
+        Self { writer: Writer::start(out), counter: EventCounter::default() }
     }
 
     /// Counts every event with `counter`, too.
@@ -157,35 +177,69 @@ impl Audit {
         self
     }
 
-    /// Adds a line. A line that cannot be written is reported on the log and must not stop the request.
-    pub fn record(&self, now: Timestamp, event: &Event) {
-        self.count(event);
-        if let Err(error) = self.write(now, event) {
-            tracing::error!(%error, action = ?event.action, "audit line lost");
+    /// Room for one line, before whatever the line will tell is done. Waits a second at most.
+    ///
+    /// # Errors
+    /// Why no line would be written now. Whoever grants something ([`Action::grants`]) must not do so then.
+    pub async fn room(&self) -> Result<Room<'_>, TrailFault> {
+        self.writer.room().await
+    }
+
+    /// Adds a line where there is room for it.
+    pub fn record_in(&self, room: Room<'_>, now: Timestamp, event: &Event) {
+        self.counter.count(event.action, event.refused.is_some());
+        match line(now, event) {
+            Ok(line) => room.take(line),
+            Err(error) => self.lose(event, &error),
         }
     }
 
-    /// Adds the line of an event that another process has kept since `at`.
+    /// Adds a line. It is for what must not wait for a reader of the trail (a right that is taken away, the rotation of a
+    /// key): where there is no room, the line goes to the log instead, and is counted as lost.
+    pub fn record(&self, now: Timestamp, event: &Event) {
+        self.counter.count(event.action, event.refused.is_some());
+        match line(now, event).map(|line| self.writer.try_take(line)) {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => self.lose(event, &fault),
+            Err(error) => self.lose(event, &error),
+        }
+    }
+
+    fn lose(&self, event: &Event, fault: &(dyn std::error::Error + 'static)) {
+        self.counter.lose();
+        tracing::error!(error = fault, ?event, "audit line lost");
+    }
+
+    /// Adds the line of an event that another process has kept since `at`. Waits as long as it takes.
     ///
     /// # Errors
-    /// When the line cannot be written; whoever keeps the event goes on keeping it.
-    pub fn forward(&self, at: Timestamp, event: &Event) -> std::io::Result<()> {
-        self.write(at, event)?;
-        self.count(event);
+    /// When lines are not written any more; whoever keeps the event goes on keeping it.
+    pub async fn forward(&self, at: Timestamp, event: &Event) -> Result<(), TrailFault> {
+        let line = line(at, event).map_err(|error| TrailFault::Unwritable(error.to_string()))?;
+        self.writer.take(line).await?;
+        self.counter.count(event.action, event.refused.is_some());
         Ok(())
     }
 
-    fn count(&self, event: &Event) {
-        self.counter.count(event.action, event.refused.is_some());
+    /// Returns when every line added before has been written.
+    ///
+    /// # Errors
+    /// When lines are not written any more.
+    pub async fn written(&self) -> Result<(), TrailFault> {
+        self.writer.written().await
     }
 
-    fn write(&self, time: Timestamp, event: &Event) -> std::io::Result<()> {
-        let mut bytes = serde_json::to_vec(&Line { audit: "v1", time, event })?;
-        bytes.push(b'\n');
-        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        out.write_all(&bytes)?;
-        out.flush()
+    /// Why lines are not written now.
+    #[must_use]
+    pub fn fault(&self) -> Option<TrailFault> {
+        self.writer.fault()
     }
+}
+
+fn line(time: Timestamp, event: &Event) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(&Line { audit: "v1", time, event })?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 impl std::fmt::Debug for Audit {
@@ -196,7 +250,7 @@ impl std::fmt::Debug for Audit {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use super::*;
     use crate::metrics::{Gauges, Metrics};
@@ -212,6 +266,82 @@ mod tests {
         let text = metrics.render(&Gauges::default()).unwrap();
         assert!(text.contains("vouch_issuer_events_total{action=\"minted\",outcome=\"done\"} 1"), "{text}");
         assert!(text.contains("vouch_issuer_events_total{action=\"minted\",outcome=\"refused\"} 2"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_has_stopped_holds_up_nobody_and_everything_comes_when_it_goes_on() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let audit = Audit::to(Box::new(writer));
+        let began = std::time::Instant::now();
+        let mut taken = 0_usize;
+        let fault = loop {
+            match audit.room().await {
+                Ok(room) => audit.record_in(room, Timestamp::UNIX_EPOCH, &Event::new(Action::Minted)),
+                Err(fault) => break fault,
+            }
+            taken += 1;
+        };
+        assert_eq!((&fault, audit.fault()), (&TrailFault::Unread, Some(TrailFault::Unread)));
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+        let lost = EventCounter::default();
+        let audit = audit.counting(lost.clone());
+        audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::KeyRemoved));
+        assert_eq!(lost.lost(), 1);
+        let read = std::thread::spawn(move || std::io::BufRead::lines(std::io::BufReader::new(reader)).count());
+        audit.written().await.unwrap();
+        assert_eq!(audit.fault(), None);
+        drop(audit);
+        assert_eq!(read.join().unwrap(), taken);
+    }
+
+    /// A disk that is full until there is room again.
+    #[derive(Clone, Default)]
+    struct Disk(std::sync::Arc<std::sync::Mutex<(bool, Vec<u8>)>>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let mut disk = self.0.lock().unwrap();
+            if disk.0 {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            // A little at a time: what was written before the failure is not written again.
+            let some = &bytes[..bytes.len().min(7)];
+            disk.1.extend_from_slice(some);
+            disk.0 = disk.1.len() == 7;
+            Ok(some.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_granted_while_lines_cannot_be_written_and_no_line_is_lost() {
+        let disk = Disk::default();
+        let audit = Audit::to(Box::new(disk.clone()));
+        audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::Minted));
+        while audit.fault().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(audit.room().await, Err(TrailFault::Unwritable(_))));
+        disk.0.lock().unwrap().0 = false;
+        audit.written().await.unwrap();
+        assert!(audit.room().await.is_ok());
+        let written = String::from_utf8(disk.0.lock().unwrap().1.clone()).unwrap();
+        assert_eq!(written, "{\"audit\":\"v1\",\"time\":\"1970-01-01T00:00:00Z\",\"action\":\"minted\"}\n");
+    }
+
+    #[test]
+    fn the_end_of_the_issuer_waits_for_the_last_lines() {
+        let disk = Disk::default();
+        disk.0.lock().unwrap().1.extend_from_slice(b"earlier\n");
+        let audit = Audit::to(Box::new(disk.clone()));
+        for _ in 0..100 {
+            audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::Disabled));
+        }
+        drop(audit);
+        assert_eq!(disk.0.lock().unwrap().1.iter().filter(|byte| **byte == b'\n').count(), 101);
     }
 
     #[test]

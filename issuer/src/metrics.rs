@@ -59,13 +59,27 @@ struct OperationLabel {
 
 /// Counts security events; the audit trail feeds it, so that trail and metrics cannot differ.
 #[derive(Debug, Clone, Default)]
-pub struct EventCounter(Family<EventLabels, Counter>);
+pub struct EventCounter {
+    events: Family<EventLabels, Counter>,
+    lost: Counter,
+}
 
 impl EventCounter {
     /// Adds one event.
     pub fn count(&self, action: Action, refused: bool) {
         let outcome = if refused { "refused" } else { "done" };
-        self.0.get_or_create(&EventLabels { action: action.as_str(), outcome }).inc();
+        self.events.get_or_create(&EventLabels { action: action.as_str(), outcome }).inc();
+    }
+
+    /// Adds a line that is not on the trail.
+    pub fn lose(&self) {
+        self.lost.inc();
+    }
+
+    /// Lines that are not on the trail.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.get()
     }
 }
 
@@ -78,6 +92,7 @@ pub struct Metrics {
     events: EventCounter,
     keys: Family<StateLabel, Gauge>,
     next_rotation: Gauge<f64, AtomicU64>,
+    audit_up: Gauge,
     key_store_up: Gauge,
     store_up: Gauge,
     certificate_up: Gauge,
@@ -94,6 +109,8 @@ pub struct Gauges {
     pub keys: Vec<(&'static str, i64)>,
     /// Seconds until the planner changes a signing key; negative when it is overdue, not a number when it never will.
     pub next_rotation: f64,
+    /// Whether lines of the audit trail are written.
+    pub audit_up: bool,
     /// Whether the key store could be read the last time.
     pub key_store_up: bool,
     /// Whether the store is current and takes writes.
@@ -117,6 +134,7 @@ impl Metrics {
             events: EventCounter::default(),
             keys: Family::default(),
             next_rotation: Gauge::default(),
+            audit_up: Gauge::default(),
             key_store_up: Gauge::default(),
             store_up: Gauge::default(),
             certificate_up: Gauge::default(),
@@ -138,7 +156,11 @@ impl Metrics {
         let help = "Time from the request's head to the answer's head, by route";
         r.register_with_unit("request_duration", help, Unit::Seconds, self.durations.clone());
         r.register("refusals", "Refused requests, by error code", self.refusals.clone());
-        r.register("events", "Security events as in the audit trail (login, minted, ...)", self.events.0.clone());
+        r.register("events", "Security events as in the audit trail (login, minted, ...)", self.events.events.clone());
+        let help = "Audit lines that went to the log because the trail took none";
+        r.register("audit_lines_lost", help, self.events.lost.clone());
+        let help = "0 while audit lines cannot be written; nobody signs in or gets credentials then";
+        r.register("audit_up", help, self.audit_up.clone());
         r.register("signing_keys", "Signing keys, by state", self.keys.clone());
         let help = "Time until the planner changes a signing key; negative: overdue";
         r.register_with_unit("next_rotation", help, Unit::Seconds, self.next_rotation.clone());
@@ -202,6 +224,7 @@ impl Metrics {
             self.keys.get_or_create(&StateLabel { state }).set(count);
         }
         self.next_rotation.set(now.next_rotation);
+        self.audit_up.set(now.audit_up.into());
         self.key_store_up.set(now.key_store_up.into());
         self.store_up.set(now.store_up.into());
         self.reload_refused.set(now.reload_refused.into());

@@ -1,21 +1,54 @@
 //! Audit lines of administration commands, on their way to the trail of the running issuer.
 //!
 //! A command runs in another process, whose output nobody collects. So it leaves its line in the database, in the
-//! transaction of the change where there is one, and the running issuer prints it on its own trail and deletes it. A
-//! line is printed by one issuer only, because it is printed under the database's write lock; only an issuer that is
-//! killed between printing and committing leaves a line to be printed again.
+//! transaction of the change where there is one, and the running issuer prints it on its own trail and deletes it.
+//!
+//! No lock of the database is held while a line is printed: whoever reads the trail may be slow, and must not keep
+//! administrators from their work. A line is printed by one issuer only, because only the one that has locked the data
+//! directory prints; only an issuer that ends between printing and deleting leaves a line to be printed again.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::Path,
+    time::Duration,
+};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::{
-    audit::{Audit, Event},
+    audit::{Audit, Event, TrailFault},
     database::{Database, DatabaseError},
     state::SharedIssuer,
 };
 
-/// Lines printed under one lock.
-const BATCH: u32 = 64;
+/// Lines read at a time.
+const BATCH: usize = 64;
+
+/// Between two looks whether another issuer is still printing, and after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why lines wait in the database.
+#[derive(Debug, thiserror::Error)]
+enum OutboxError {
+    /// The database cannot be read or written.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The data directory cannot be locked.
+    #[error("the data directory cannot be locked")]
+    Lock(#[source] io::Error),
+    /// The trail is over.
+    #[error(transparent)]
+    Trail(#[from] TrailFault),
+}
+
+/// A line that was left.
+struct Left {
+    id: i64,
+    time: String,
+    event: String,
+}
 
 /// Leaves the line of something that happens at `at`. Inside a transaction it stands or falls with it.
 ///
@@ -32,63 +65,74 @@ pub async fn follow(issuer: SharedIssuer, database: Database) {
     let mut changes = database.changes();
     loop {
         changes.mark_unchanged();
-        if let Err(error) = empty(&issuer, &database).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "audit lines of administration commands wait in the database");
-        }
-        if changes.changed().await.is_err() {
+        if let Err(error) = empty(&issuer.audit, &database).await {
+            report(&error);
+            tokio::time::sleep(PAUSE).await;
+        } else if changes.changed().await.is_err() {
             return;
         }
     }
 }
 
-async fn empty(issuer: &SharedIssuer, database: &Database) -> Result<(), DatabaseError> {
-    loop {
-        let printer = SharedIssuer::clone(issuer);
-        let printed = database.call(move |connection| print_batch(connection, &printer.audit)).await?;
-        if printed < BATCH {
-            return Ok(());
-        }
-    }
+fn report(error: &OutboxError) {
+    tracing::error!(error = error as &dyn std::error::Error, "audit lines of administration commands wait in the database");
 }
 
-/// Prints the oldest lines and deletes them; how many there were.
-fn print_batch(connection: &mut Connection, audit: &Audit) -> Result<u32, DatabaseError> {
-    // Looked at without the write lock first: this runs at every change of the database.
-    let any = "SELECT EXISTS (SELECT 1 FROM audit_outbox)";
-    if !connection.prepare_cached(any)?.query_row([], |row| row.get::<_, bool>(0))? {
-        return Ok(0);
-    }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut last = None;
+/// Prints everything that is left there; how many lines that was.
+async fn empty(audit: &Audit, database: &Database) -> Result<usize, OutboxError> {
     let mut printed = 0;
-    {
-        let mut statement =
-            transaction.prepare_cached("SELECT id, time, event FROM audit_outbox ORDER BY id LIMIT ?1")?;
-        let mut rows = statement.query([BATCH])?;
-        while let Some(row) = rows.next()? {
-            let (id, time, event): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            if let Err(error) = print(audit, &time, &event) {
-                tracing::error!(%error, "the audit trail takes no line; it stays in the database");
-                break;
-            }
-            last = Some(id);
-            printed += 1;
+    // Looked at without the lock first: this runs at every change of the database.
+    while !oldest(database).await?.is_empty() {
+        let _turn = turn(database.path()).await.map_err(OutboxError::Lock)?;
+        // Whoever had the lock before may have printed them.
+        let lines = oldest(database).await?;
+        for line in &lines {
+            print(audit, line).await?;
         }
+        audit.written().await?;
+        delete(database, lines.iter().map(|line| line.id).max()).await?;
+        printed += lines.len();
     }
-    if let Some(last) = last {
-        transaction.execute("DELETE FROM audit_outbox WHERE id <= ?1", [last])?;
-    }
-    transaction.commit()?;
     Ok(printed)
 }
 
+/// Waits until no other issuer prints; while the file is open, none does.
+async fn turn(database: &Path) -> io::Result<File> {
+    let directory = File::open(database.parent().unwrap_or(database))?;
+    loop {
+        match directory.try_lock() {
+            Ok(()) => return Ok(directory),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+async fn oldest(database: &Database) -> Result<Vec<Left>, DatabaseError> {
+    let read = database.call(|connection| {
+        let query = format!("SELECT id, time, event FROM audit_outbox ORDER BY id LIMIT {BATCH}");
+        let mut statement = connection.prepare_cached(&query)?;
+        let rows =
+            statement.query_map([], |row| Ok(Left { id: row.get(0)?, time: row.get(1)?, event: row.get(2)? }))?;
+        Ok::<_, DatabaseError>(rows.collect::<Result<_, _>>()?)
+    });
+    read.await
+}
+
+async fn delete(database: &Database, last: Option<i64>) -> Result<(), DatabaseError> {
+    let deleted = database.call(move |connection| {
+        connection.execute("DELETE FROM audit_outbox WHERE id <= ?1", [last])?;
+        Ok::<_, DatabaseError>(())
+    });
+    deleted.await
+}
+
 /// A line that cannot be read goes to the log as it is, and not again.
-fn print(audit: &Audit, time: &str, text: &str) -> std::io::Result<()> {
-    match (time.parse(), serde_json::from_str(text)) {
-        (Ok(at), Ok(event)) => audit.forward(at, &event),
+async fn print(audit: &Audit, line: &Left) -> Result<(), TrailFault> {
+    match (line.time.parse(), serde_json::from_str(&line.event)) {
+        (Ok(at), Ok(event)) => audit.forward(at, &event).await,
         _ => {
-            tracing::error!(time, event = text, "an audit line in the database cannot be read");
+            tracing::error!(line.time, line.event, "an audit line in the database cannot be read");
             Ok(())
         }
     }
@@ -101,11 +145,12 @@ mod tests {
     use std::{
         io::Write,
         sync::{Arc, Mutex},
+        time::Duration,
     };
 
     use jiff::Timestamp;
 
-    use super::{leave, print_batch};
+    use super::{empty, leave};
     use crate::{
         audit::{Action, Audit, Event},
         database::{Database, DatabaseError},
@@ -117,18 +162,6 @@ mod tests {
     impl Write for Trail {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    struct Closed;
-
-    impl Write for Closed {
-        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
         }
 
         fn flush(&mut self) -> std::io::Result<()> {
@@ -149,9 +182,8 @@ mod tests {
         "2026-11-21T09:00:00.25Z".parse().unwrap()
     }
 
-    async fn print_to(database: &Database, out: Box<dyn Write + Send>) -> u32 {
-        let audit = Audit::to(out);
-        database.call(move |connection| print_batch(connection, &audit)).await.unwrap()
+    async fn print_to(database: &Database, out: Box<dyn Write + Send>) -> usize {
+        empty(&Audit::to(out), database).await.unwrap()
     }
 
     #[tokio::test]
@@ -166,9 +198,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_the_trail_does_not_take_is_kept() {
+    async fn a_reader_that_has_stopped_keeps_nobody_from_the_database_and_loses_no_line() {
         let (_directory, database) = with_a_line().await;
-        assert_eq!(print_to(&database, Box::new(Closed)).await, 0);
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        // Nobody reads, and the pipe is full (pipe(7): 64 KiB).
+        writer.write_all(&[b'-'; 65_536]).unwrap();
+        let printing = tokio::spawn({
+            let database = database.clone();
+            async move { empty(&Audit::to(Box::new(writer)), &database).await.unwrap() }
+        });
+        // As soon as it prints, another process writes at once, and another issuer prints nothing.
+        while super::File::open(database.path().parent().unwrap()).unwrap().try_lock().is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let other = rusqlite::Connection::open(database.path()).unwrap();
+        other.busy_timeout(Duration::from_millis(1)).unwrap();
+        leave(&other, at(), &Event::new(Action::Disabled)).unwrap();
+        let audit = Audit::to(Box::new(std::io::sink()));
+        assert!(tokio::time::timeout(Duration::from_millis(100), empty(&audit, &database)).await.is_err());
+        assert!(!printing.is_finished());
+        let read = std::thread::spawn(move || std::io::read_to_string(reader).unwrap());
+        assert_eq!(printing.await.unwrap(), 2);
+        assert_eq!(empty(&audit, &database).await.unwrap(), 0);
+        assert_eq!(read.join().unwrap().lines().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_not_printed_to_the_end_is_kept() {
+        let (_directory, database) = with_a_line().await;
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(&[b'-'; 65_536]).unwrap();
+        let audit = Audit::to(Box::new(writer));
+        assert!(tokio::time::timeout(Duration::from_millis(100), empty(&audit, &database)).await.is_err());
+        drop(reader);
         assert_eq!(print_to(&database, Box::new(std::io::sink())).await, 1);
     }
 

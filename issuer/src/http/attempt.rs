@@ -4,22 +4,37 @@ use jiff::Timestamp;
 
 use super::{context::RequestContext, error::ApiError};
 use crate::{
-    audit::{Action, Event},
+    audit::{Action, Event, Room},
     state::Issuer,
     store::record::{EnrolledKey, UserRecord},
 };
 
-/// Something that a caller tries. It ends with [`Attempt::done`] or [`Attempt::refused`], and is on the trail then.
+/// Something that a caller tries. It begins when there is room for its line; what takes a right away begins in any case. It
+/// ends with [`Attempt::done`] or [`Attempt::refused`], and is on the trail then.
 pub(super) struct Attempt<'a> {
     issuer: &'a Issuer,
     event: Event,
+    room: Option<Room<'a>>,
     now: Timestamp,
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(issuer: &'a Issuer, action: Action, context: &RequestContext, now: Timestamp) -> Self {
+    /// # Errors
+    /// `unavailable` when the action would grant something and no line of it would be written.
+    pub(super) async fn begin(issuer: &'a Issuer, action: Action, context: &RequestContext) -> Result<Self, ApiError> {
+        let room = match issuer.audit.room().await {
+            Ok(room) => Some(room),
+            Err(fault) if action.grants() => return Err(fault.into()),
+            Err(_) => None,
+        };
         let (source, request_id) = (Some(context.source), Some(context.request_id.to_string()));
-        Self { issuer, event: Event { source, request_id, ..Event::new(action) }, now }
+        let event = Event { source, request_id, ..Event::new(action) };
+        Ok(Self { issuer, event, room, now: issuer.clock.now() })
+    }
+
+    /// When it began; the time on its line.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Whom it concerns.
@@ -45,14 +60,17 @@ impl<'a> Attempt<'a> {
     }
 
     pub(super) fn done(self) {
-        self.issuer.audit.record(self.now, &self.event);
+        match self.room {
+            Some(room) => self.issuer.audit.record_in(room, self.now, &self.event),
+            None => self.issuer.audit.record(self.now, &self.event),
+        }
     }
 
     pub(super) fn refused(mut self, error: impl Into<ApiError>) -> ApiError {
         let error = error.into();
         self.event.refused = Some(error.code);
         self.event.detail = Some(error.description.clone());
-        self.issuer.audit.record(self.now, &self.event);
+        self.done();
         error
     }
 }

@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequest, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     response::Response,
 };
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use vouch_issuer_api::error::ErrorCode;
 
-use super::error::ApiError;
+use super::{body::JsonBody, error::ApiError};
 use crate::{
     config::Config,
     identity::{
@@ -31,6 +32,9 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const LOGIN_HINT: &str = "Run `vouch login`.";
 
 /// A request with a valid session. A handler that takes one has an authenticated caller.
+///
+/// It takes the whole request, so that no handler can take a body beside it: a handler with a body takes
+/// [`SessionWith`], which judges the session once the body is there.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The person, as read for this request.
@@ -54,10 +58,37 @@ pub struct SessionKey {
     pub attested: bool,
 }
 
-impl FromRequestParts<SharedIssuer> for Session {
+impl FromRequest<SharedIssuer> for Session {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, issuer: &SharedIssuer) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, issuer: &SharedIssuer) -> Result<Self, ApiError> {
+        Self::of_head(&request.into_parts().0, issuer).await
+    }
+}
+
+/// A request with a valid session and a JSON body. The session is judged twice: before anything of the body is read, and
+/// after it has arrived. A caller who holds the body back does nothing with a session that has ended meanwhile.
+#[derive(Debug)]
+pub struct SessionWith<T> {
+    /// As it was when the body had arrived.
+    pub session: Session,
+    /// The body.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned + Send> FromRequest<SharedIssuer> for SessionWith<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, issuer: &SharedIssuer) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let session = Session::of_head(&parts, issuer).await?;
+        let JsonBody(body) = JsonBody::from_request(Request::from_parts(parts, body), issuer).await?;
+        Ok(Self { session: session.refreshed(issuer).await?, body })
+    }
+}
+
+impl Session {
+    async fn of_head(parts: &Parts, issuer: &SharedIssuer) -> Result<Self, ApiError> {
         let now = issuer.clock.now();
         let config = issuer.config.load_full();
         let token = bearer(&parts.headers)?;
@@ -75,9 +106,7 @@ impl FromRequestParts<SharedIssuer> for Session {
         take(issuer, &proof, now)?;
         Ok(Self { stored, claims, key, config })
     }
-}
 
-impl Session {
     /// The session by the record and the configuration as they are now: since the head of its request was judged,
     /// somebody may have ended it.
     ///

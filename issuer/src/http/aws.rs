@@ -6,11 +6,17 @@ use axum::{
 };
 use jiff::Timestamp;
 use vouch_issuer_api::{
-    aws::{AwsRoleList, AwsTokenRequest, AwsTokenResponse},
+    aws::{AwsRoleList, AwsRolesQuery, AwsTokenRequest, AwsTokenResponse},
     error::ErrorCode,
 };
 
-use super::{attempt::Attempt, authenticate::Session, body::JsonBody, context::RequestContext, error::ApiError};
+use super::{
+    attempt::Attempt,
+    authenticate::{Session, SessionWith},
+    body::Parameters,
+    context::RequestContext,
+    error::ApiError,
+};
 use crate::{
     audit::Action,
     aws::{
@@ -24,13 +30,10 @@ use crate::{
 pub async fn token(
     State(issuer): State<SharedIssuer>,
     Extension(context): Extension<RequestContext>,
-    session: Session,
-    JsonBody(request): JsonBody<AwsTokenRequest>,
+    SessionWith { session, body: request }: SessionWith<AwsTokenRequest>,
 ) -> Result<Json<AwsTokenResponse>, ApiError> {
-    // The body may have been on its way for a while: nobody mints with a session that has ended meanwhile.
-    let session = session.refreshed(&issuer).await?;
-    let now = issuer.clock.now();
-    let mut attempt = Attempt::new(&issuer, Action::Minted, &context, now);
+    let mut attempt = Attempt::begin(&issuer, Action::Minted, &context).await?;
+    let now = attempt.now();
     attempt.of(&session.stored.user);
     let event = attempt.event();
     event.key_id = Some(session.key.id.clone());
@@ -75,11 +78,17 @@ fn mint(
     Ok((signer.kid().to_string(), role, assertion))
 }
 
-/// `GET /v1/aws/roles`: the caller's part of the catalogue.
-pub async fn roles(State(issuer): State<SharedIssuer>, session: Session) -> Json<AwsRoleList> {
+/// `GET /v1/aws/roles`: the caller's part of the catalogue, and what would keep the caller from a role of their choice.
+pub async fn roles(
+    State(issuer): State<SharedIssuer>,
+    Parameters(query): Parameters<AwsRolesQuery>,
+    session: Session,
+) -> Json<AwsRoleList> {
     let user = &session.stored.user;
     let person = Person { email: &user.email, groups: &user.groups };
-    Json(AwsRoleList { roles: issuer.catalogue.load().roles_for(&person) })
+    let catalogue = issuer.catalogue.load();
+    let refusal = query.role.and_then(|role| catalogue.authorize(&person, &role, query.via.as_ref()).err());
+    Json(AwsRoleList { roles: catalogue.roles_for(&person), refusal: refusal.map(|refusal| refusal.to_string()) })
 }
 
 impl From<RoleRefusal> for ApiError {

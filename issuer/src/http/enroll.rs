@@ -24,9 +24,9 @@ pub async fn challenge(
     Extension(context): Extension<RequestContext>,
     JsonBody(request): JsonBody<EnrollChallengeRequest>,
 ) -> Result<Json<RegistrationChallenge>, ApiError> {
-    let now = issuer.clock.now();
+    let mut attempt = Attempt::begin(&issuer, Action::Enrolled, &context).await?;
+    let now = attempt.now();
     let config = issuer.config.load_full();
-    let mut attempt = Attempt::new(&issuer, Action::Enrolled, &context, now);
     let outcome = async {
         let invited = invited(&*issuer.store, &issuer.secrets, &request.code).await?;
         attempt.of(&invited.user);
@@ -45,9 +45,9 @@ pub async fn register(
     Extension(context): Extension<RequestContext>,
     JsonBody(request): JsonBody<RegisterKeyRequest>,
 ) -> Result<Json<KeyInfo>, ApiError> {
-    let now = issuer.clock.now();
+    let mut attempt = Attempt::begin(&issuer, Action::Enrolled, &context).await?;
+    let now = attempt.now();
     let config = issuer.config.load_full();
-    let mut attempt = Attempt::new(&issuer, Action::Enrolled, &context, now);
     let outcome: Result<EnrolledKey, Refusal> = async {
         let registrar = Registrar::new(&config, &issuer.secrets)?;
         let open = registrar.open_enrollment(&request.state, now)?;

@@ -8,7 +8,7 @@ use axum::{
 use vouch_issuer_api::error::{ErrorBody, ErrorCode};
 use vouch_keyring::{NoSigner, SignError};
 
-use crate::store::StoreError;
+use crate::{audit::TrailFault, store::StoreError};
 
 /// A refusal. Handlers return it; the outermost layer adds the request id and counts it by code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,14 @@ impl From<StoreError> for ApiError {
                     .hint("Try again in a minute.")
             }
         }
+    }
+}
+
+impl From<TrailFault> for ApiError {
+    fn from(fault: TrailFault) -> Self {
+        tracing::error!(%fault, "nothing is granted without a line on the audit trail");
+        Self::new(ErrorCode::Unavailable, "The issuer cannot write its audit trail now.")
+            .hint("Try again in a minute.")
     }
 }
 

@@ -6,26 +6,28 @@ use axum::{
     http::StatusCode,
 };
 use vouch_issuer_api::enroll::{
-    AddKeyChallengeRequest, KeyInfo, KeyList, RegisterKeyRequest, RegistrationChallenge, RemoveKeyQuery,
+    AddKeyChallengeRequest, KeyInfo, KeyList, RegisterKeyRequest, RegistrationChallenge, RemoveKeyRequest,
     RenameKeyRequest,
 };
+use webauthn_rs_proto::PublicKeyCredential;
 
 use super::{
     attempt::Attempt,
-    authenticate::Session,
-    body::{JsonBody, Parameters},
+    authenticate::{Session, SessionWith},
     context::RequestContext,
     error::ApiError,
+    oauth::relying_party,
 };
 use crate::{
     audit::Action,
     identity::{
         enrollment::Registrar,
         keys::{self, key_info},
-        login,
+        login::{self, Answered},
         refusal::Refusal,
     },
-    state::SharedIssuer,
+    state::{Issuer, SharedIssuer},
+    store::Stored,
 };
 
 /// `GET /v1/keys`.
@@ -39,37 +41,43 @@ pub async fn list(session: Session) -> Json<KeyList> {
 pub async fn challenge(
     State(issuer): State<SharedIssuer>,
     Extension(context): Extension<RequestContext>,
-    session: Session,
-    JsonBody(request): JsonBody<AddKeyChallengeRequest>,
+    SessionWith { session, body: request }: SessionWith<AddKeyChallengeRequest>,
 ) -> Result<Json<RegistrationChallenge>, ApiError> {
-    let now = issuer.clock.now();
-    let mut attempt = Attempt::new(&issuer, Action::KeyAdded, &context, now);
+    let mut attempt = Attempt::begin(&issuer, Action::KeyAdded, &context).await?;
+    let now = attempt.now();
     attempt.of(&session.stored.user);
     let outcome: Result<RegistrationChallenge, Refusal> = async {
         let open = login::open_challenge(&issuer.secrets, &request.state, now)?;
-        let owner = login::owner(&*issuer.store, &request.assertion).await?;
-        if owner.user.id != session.claims.user {
-            return Err(Refusal::ForeignKey);
-        }
+        let owner = owner_of(&issuer, &session, &request.assertion).await?;
         let registrar = Registrar::new(&session.config, &issuer.secrets)?;
-        let (party, organization) = (&registrar.party, &session.config.organization);
-        let signed_in =
-            login::consume(&*issuer.store, party, organization, owner, &open, &request.assertion, now).await?;
-        registrar.offer_for_assertion(&signed_in.user, now)
+        let answered = Answered {
+            party: &registrar.party,
+            organization: &session.config.organization,
+            challenge: &open,
+            assertion: &request.assertion,
+            now,
+        };
+        let signed_in = answered.consume(&*issuer.store, owner).await?;
+        registrar.offer_for_assertion(&signed_in.user, &signed_in.key, now)
     }
     .await;
     outcome.map(Json).map_err(|refusal| attempt.refused(refusal))
+}
+
+/// The record of the session's person, found by the key that made an assertion: a key of somebody else is refused.
+async fn owner_of(issuer: &Issuer, session: &Session, assertion: &PublicKeyCredential) -> Result<Stored, Refusal> {
+    let owner = login::owner(&*issuer.store, assertion).await?;
+    if owner.user.id == session.claims.user { Ok(owner) } else { Err(Refusal::ForeignKey) }
 }
 
 /// `POST /v1/keys`.
 pub async fn register(
     State(issuer): State<SharedIssuer>,
     Extension(context): Extension<RequestContext>,
-    session: Session,
-    JsonBody(request): JsonBody<RegisterKeyRequest>,
+    SessionWith { session, body: request }: SessionWith<RegisterKeyRequest>,
 ) -> Result<Json<KeyInfo>, ApiError> {
-    let now = issuer.clock.now();
-    let mut attempt = Attempt::new(&issuer, Action::KeyAdded, &context, now);
+    let mut attempt = Attempt::begin(&issuer, Action::KeyAdded, &context).await?;
+    let now = attempt.now();
     attempt.of(&session.stored.user);
     let outcome = async {
         let registrar = Registrar::new(&session.config, &issuer.secrets)?;
@@ -91,10 +99,9 @@ pub async fn rename(
     State(issuer): State<SharedIssuer>,
     Extension(context): Extension<RequestContext>,
     Path(id): Path<String>,
-    session: Session,
-    JsonBody(request): JsonBody<RenameKeyRequest>,
+    SessionWith { session, body: request }: SessionWith<RenameKeyRequest>,
 ) -> Result<Json<KeyInfo>, ApiError> {
-    let mut attempt = Attempt::new(&issuer, Action::KeyRenamed, &context, issuer.clock.now());
+    let mut attempt = Attempt::begin(&issuer, Action::KeyRenamed, &context).await?;
     attempt.of(&session.stored.user);
     attempt.naming(&id);
     match keys::rename(&*issuer.store, session.stored, &id, &request.name).await {
@@ -107,18 +114,30 @@ pub async fn rename(
     }
 }
 
-/// `DELETE /v1/keys/{id}`.
+/// `POST /v1/keys/{id}/removal`. As for a further key, the session alone is not enough.
 pub async fn remove(
     State(issuer): State<SharedIssuer>,
     Extension(context): Extension<RequestContext>,
     Path(id): Path<String>,
-    session: Session,
-    Parameters(query): Parameters<RemoveKeyQuery>,
+    SessionWith { session, body: request }: SessionWith<RemoveKeyRequest>,
 ) -> Result<StatusCode, ApiError> {
-    let mut attempt = Attempt::new(&issuer, Action::KeyRemoved, &context, issuer.clock.now());
+    let mut attempt = Attempt::begin(&issuer, Action::KeyRemoved, &context).await?;
+    let now = attempt.now();
     attempt.of(&session.stored.user);
     attempt.naming(&id);
-    match keys::remove(&*issuer.store, session.stored, &id, query.allow_last).await {
+    let outcome = async {
+        let open = login::open_challenge(&issuer.secrets, &request.state, now)?;
+        let owner = owner_of(&issuer, &session, &request.assertion).await?;
+        let answered = Answered {
+            party: &relying_party(&session.config)?,
+            organization: &session.config.organization,
+            challenge: &open,
+            assertion: &request.assertion,
+            now,
+        };
+        keys::remove(&*issuer.store, owner, &answered, &id, request.allow_last).await
+    };
+    match outcome.await {
         Ok(key) => {
             attempt.with(&key);
             attempt.done();

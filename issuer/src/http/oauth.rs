@@ -24,7 +24,13 @@ use super::{
 use crate::{
     audit::Action,
     config::Config,
-    identity::{dpop::Proof, login, refusal::Refusal, session::SessionClaims, webauthn::RelyingParty},
+    identity::{
+        dpop::Proof,
+        login::{self, Answered},
+        refusal::Refusal,
+        session::SessionClaims,
+        webauthn::RelyingParty,
+    },
     state::{Issuer, SharedIssuer},
 };
 
@@ -49,13 +55,13 @@ pub async fn token(
     Extension(context): Extension<RequestContext>,
     request: Request,
 ) -> Result<Json<TokenResponse>, TokenRefusal> {
-    let now = issuer.clock.now();
-    let config = issuer.config.load_full();
     let (parts, body) = request.into_parts();
-    let proof = verify_proof(&issuer, &config, &parts, None, now)?;
+    let proof = verify_proof(&issuer, &issuer.config.load(), &parts, None, issuer.clock.now())?;
     let FormBody(form) = FormBody::from_request(Request::from_parts(parts, body), &()).await?;
     let (state, assertion) = fido2_grant(form)?;
-    let mut attempt = Attempt::new(&issuer, Action::Login, &context, now);
+    let mut attempt = Attempt::begin(&issuer, Action::Login, &context).await?;
+    // As they are now: the body may have been on its way for a while.
+    let (now, config) = (attempt.now(), issuer.config.load_full());
     match sign_in(&issuer, &config, &proof, &state, &assertion, &mut attempt, now).await {
         Ok(response) => {
             attempt.done();
@@ -96,8 +102,9 @@ async fn sign_in(
     // Asked first: without a signer the assertion would be consumed for nothing.
     let signer = issuer.keys.signer()?;
     let party = relying_party(config)?;
-    let signed_in =
-        login::consume(&*issuer.store, &party, &config.organization, owner, &challenge, assertion, now).await?;
+    let answered =
+        Answered { party: &party, organization: &config.organization, challenge: &challenge, assertion, now };
+    let signed_in = answered.consume(&*issuer.store, owner).await?;
     attempt.with(&signed_in.key);
     issuer.limits.account(signed_in.user.id)?;
     take(issuer, proof, now)?;

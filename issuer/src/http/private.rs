@@ -107,6 +107,7 @@ struct Readiness {
     keys: String,
     configuration: String,
     store: String,
+    audit: String,
     lifecycle: String,
 }
 
@@ -119,6 +120,7 @@ impl From<Waiting> for Readiness {
             keys: said(keys.or(root_secret)),
             configuration: said(configuration),
             store: said(store),
+            audit: OK.to_owned(),
             lifecycle: "starting".to_owned(),
         }
     }
@@ -130,9 +132,10 @@ async fn readiness(issuer: &SharedIssuer) -> Readiness {
     let keys = issuer.keys.fault();
     let store = issuer.store.health().await.err();
     let stale = issuer.store.stale();
+    let audit = issuer.audit.fault();
     let reload_refused = issuer.lifecycle.reload_refused();
     let draining = issuer.lifecycle.draining();
-    let status = if draining || store.is_some() {
+    let status = if draining || store.is_some() || audit.is_some() {
         Verdict::NotReady
     } else if keys.is_some() || reload_refused || stale.is_some() {
         Verdict::Degraded
@@ -146,6 +149,7 @@ async fn readiness(issuer: &SharedIssuer) -> Readiness {
         keys: keys.map_or_else(|| OK.to_owned(), |fault| format!("{fault}; the last good keys stay in use")),
         configuration: if reload_refused { refused } else { OK }.to_owned(),
         store: store.map(|error| error.to_string()).or(stale).unwrap_or_else(|| OK.to_owned()),
+        audit: audit.map_or_else(|| OK.to_owned(), |fault| format!("{fault}; nobody signs in or gets credentials")),
         lifecycle: if draining { "draining" } else { OK }.to_owned(),
     }
 }
@@ -166,6 +170,7 @@ async fn metrics(State(standing): State<Arc<Standing>>) -> Response {
     let gauges = Gauges {
         keys: snapshot.count_by_state(),
         next_rotation: next,
+        audit_up: issuer.audit.fault().is_none(),
         key_store_up: issuer.keys.fault().is_none(),
         store_up: issuer.store.stale().is_none(),
         reload_refused: issuer.lifecycle.reload_refused(),

@@ -83,7 +83,7 @@ pub fn routes() -> Vec<Route> {
         route(GET, paths::KEYS, Session, keys::list),
         route(POST, paths::KEYS, Session, keys::register),
         route(Method::PATCH, paths::KEY, Session, keys::rename),
-        route(Method::DELETE, paths::KEY, Session, keys::remove),
+        route(POST, paths::KEY_REMOVAL, Session, keys::remove),
         route(GET, paths::SESSION, Session, session::show),
         route(Method::DELETE, paths::SESSION, Session, session::end_all),
         route(GET, paths::SESSION_WATCH, Session, session::watch),

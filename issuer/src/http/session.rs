@@ -36,8 +36,8 @@ pub async fn end_all(
     Extension(context): Extension<RequestContext>,
     session: Session,
 ) -> Result<StatusCode, ApiError> {
-    let now = issuer.clock.now();
-    let mut attempt = Attempt::new(&issuer, Action::LoggedOutEverywhere, &context, now);
+    let mut attempt = Attempt::begin(&issuer, Action::LoggedOutEverywhere, &context).await?;
+    let now = attempt.now();
     attempt.of(&session.stored.user);
     match keys::end_sessions(&*issuer.store, session.stored, now).await {
         Ok(()) => {
@@ -52,8 +52,8 @@ pub async fn end_all(
 /// passed or the issuer goes away (the session, as `GET /v1/session` answers).
 pub async fn watch(
     State(issuer): State<SharedIssuer>,
-    session: Session,
     Parameters(query): Parameters<WatchQuery>,
+    session: Session,
 ) -> Result<Json<SessionInfo>, ApiError> {
     // Subscribed before record and configuration are read again: no change falls between the two.
     let (mut changes, mut configured) = (issuer.store.changes(), issuer.configured.subscribe());

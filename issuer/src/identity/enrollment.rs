@@ -30,6 +30,11 @@ use crate::{
 /// Keys of one person: what bounds a record's size and the list of excluded credentials.
 const MAX_KEYS: usize = 32;
 
+/// The longest credential id, in bytes. WebAuthn Level 3 §4 allows 1023, security keys make 16 to 128. With the limit, the
+/// sealed state of a registration that excludes all keys of a person stays below what is opened again, and a request with
+/// it below what is read.
+const MAX_CREDENTIAL_ID: usize = 255;
+
 /// What a registration is made with.
 #[derive(Debug)]
 pub struct Registrar<'a> {
@@ -52,6 +57,8 @@ enum Price {
     Assertion {
         /// When: what a logout everywhere is compared with.
         at: Timestamp,
+        /// By which key, as [`EnrolledKey::id`]: a key that has been removed pays for nothing any more.
+        key: String,
     },
 }
 
@@ -85,13 +92,18 @@ impl<'a> Registrar<'a> {
         self.offer(user, Price::Invite(hash.clone()), now)
     }
 
-    /// Creation options for a further key of a person who has just made an assertion. Nothing is written.
+    /// Creation options for a further key of a person who has just made an assertion with `key`. Nothing is written.
     ///
     /// # Errors
     /// When the person has too many keys.
-    pub fn offer_for_assertion(&self, user: &UserRecord, now: Timestamp) -> Result<RegistrationChallenge, Refusal> {
+    pub fn offer_for_assertion(
+        &self,
+        user: &UserRecord,
+        key: &EnrolledKey,
+        now: Timestamp,
+    ) -> Result<RegistrationChallenge, Refusal> {
         // As the assertion was dated: a logout everywhere that follows is later, whatever the clocks say.
-        self.offer(user, Price::Assertion { at: now.max(user.sessions_valid_from) }, now)
+        self.offer(user, Price::Assertion { at: now.max(user.sessions_valid_from), key: key.id.clone() }, now)
     }
 
     fn offer(&self, user: &UserRecord, price: Price, now: Timestamp) -> Result<RegistrationChallenge, Refusal> {
@@ -151,6 +163,10 @@ impl<'a> Registrar<'a> {
             return Err(Refusal::KeyAlreadyEnrolled);
         }
         let accepted = self.party.verify_registration(&request.credential, &open.registration, &self.acceptance)?;
+        let id_length = accepted.passkey.cred_id().len();
+        if id_length > MAX_CREDENTIAL_ID {
+            return Err(Refusal::CredentialIdTooLong(id_length));
+        }
         change(store, owner, |user| {
             let mut next = self.pay(user, open, now)?;
             let name = distinct_name(user, name.as_deref().unwrap_or(self.acceptance.product()));
@@ -197,7 +213,8 @@ impl<'a> Registrar<'a> {
                     invite.used_at = Some(now);
                 }
             }
-            Price::Assertion { at } if *at < user.sessions_valid_from => return Err(Refusal::LoggedOut),
+            Price::Assertion { at, .. } if *at < user.sessions_valid_from => return Err(Refusal::LoggedOut),
+            Price::Assertion { key, .. } if user.key(key).is_none() => return Err(Refusal::PayingKeyRemoved),
             Price::Assertion { .. } => mark_used(&mut next, &open.used, now)?,
         }
         self.check_person(user)?;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use vouch_issuer_api::enroll::KeyInfo;
 
-use super::{change::change, refusal::Refusal};
+use super::{change::change, login::Answered, refusal::Refusal};
 use crate::store::{
     Store, Stored,
     record::{EnrolledKey, UserRecord},
@@ -45,13 +45,19 @@ pub async fn rename(store: &dyn Store, owner: Stored, id: &str, name: &str) -> R
     Ok(renamed.await?.1)
 }
 
-/// Takes a key away; its sessions are over with it.
+/// Takes a key away; its sessions are over with it. A fresh assertion by a key of the same person pays for it: whoever
+/// has no more than a session (a program on the person's machine) locks nobody out.
 ///
 /// # Errors
-/// When there is no such key, or it is the last one and `allow_last` is false.
-pub async fn remove(store: &dyn Store, owner: Stored, id: &str, allow_last: bool) -> Result<EnrolledKey, Refusal> {
-    let removed = change(store, owner, |user| {
-        let mut next = user.clone();
+/// What is wrong with the assertion; when there is no such key, or it is the last one and `allow_last` is false.
+pub async fn remove(
+    store: &dyn Store,
+    owner: Stored,
+    answered: &Answered<'_>,
+    id: &str,
+    allow_last: bool,
+) -> Result<EnrolledKey, Refusal> {
+    let removed = answered.consume_for(store, owner, |mut next| {
         let position = next.keys.iter().position(|key| key.id == id);
         let key = next.keys.remove(position.ok_or_else(|| Refusal::NoSuchKey(id.to_owned()))?);
         if next.keys.is_empty() && !allow_last {
@@ -59,7 +65,7 @@ pub async fn remove(store: &dyn Store, owner: Stored, id: &str, allow_last: bool
         }
         Ok((next, key))
     });
-    Ok(removed.await?.1)
+    removed.await
 }
 
 /// Ends every session of a person.

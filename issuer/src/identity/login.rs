@@ -75,52 +75,68 @@ pub async fn owner(store: &dyn Store, assertion: &PublicKeyCredential) -> Result
     found.ok_or(Refusal::KeyUnknown)
 }
 
-/// Verifies an assertion by a key of `owner` and consumes it.
-///
-/// # Errors
-/// What is wrong with it; a second redemption, however close to the first, is refused.
-pub async fn consume(
-    store: &dyn Store,
-    party: &RelyingParty,
-    organization: &Organization,
-    owner: Stored,
-    challenge: &OpenChallenge,
-    assertion: &PublicKeyCredential,
-    now: Timestamp,
-) -> Result<SignedIn, Refusal> {
-    let decide = |user: &UserRecord| decide(party, organization, user, challenge, assertion, now);
-    let (user, (key, at)) = change(store, owner, decide).await?;
-    Ok(SignedIn { user, key, at })
+/// An assertion that has come back with its challenge, and what it is judged by.
+#[derive(Debug)]
+pub struct Answered<'a> {
+    /// The relying party.
+    pub party: &'a RelyingParty,
+    /// Whose people may sign in.
+    pub organization: &'a Organization,
+    /// The challenge.
+    pub challenge: &'a OpenChallenge,
+    /// What the key made of it.
+    pub assertion: &'a PublicKeyCredential,
+    /// The time.
+    pub now: Timestamp,
 }
 
-fn decide(
-    party: &RelyingParty,
-    organization: &Organization,
-    user: &UserRecord,
-    challenge: &OpenChallenge,
-    assertion: &PublicKeyCredential,
-    now: Timestamp,
-) -> Result<(UserRecord, (EnrolledKey, Timestamp)), Refusal> {
-    // The library ignores the user handle: https://www.w3.org/TR/webauthn-3/#sctn-verifying-assertion, step 6.
-    if assertion.get_user_unique_id() != Some(user.id.0.as_bytes().as_slice()) {
-        return Err(Refusal::UserHandle);
+impl Answered<'_> {
+    /// Verifies the assertion as one by a key of `owner` and consumes it.
+    ///
+    /// # Errors
+    /// What is wrong with it; a second redemption, however close to the first, is refused.
+    pub async fn consume(&self, store: &dyn Store, owner: Stored) -> Result<SignedIn, Refusal> {
+        let (user, (key, at)) = change(store, owner, |user| self.decide(user)).await?;
+        Ok(SignedIn { user, key, at })
     }
-    let mut next = user.clone();
-    mark_used(&mut next, &challenge.used, now)?;
-    let at = now.max(user.sessions_valid_from);
-    let credential = credential_id(&assertion.raw_id);
-    let key = next.keys.iter_mut().find(|key| key.credential_id == credential).ok_or(Refusal::KeyUnknown)?;
-    let result = party.verify_assertion(assertion, challenge.authentication.clone(), &key.passkey)?;
-    if user.disabled {
-        return Err(Refusal::Disabled);
+
+    /// Verifies the assertion as one by a key of `owner`, consumes it, and changes the record with the same
+    /// compare-and-swap.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what `act` refuses; the assertion is not consumed then.
+    pub(super) async fn consume_for<T>(
+        &self,
+        store: &dyn Store,
+        owner: Stored,
+        act: impl Fn(UserRecord) -> Result<(UserRecord, T), Refusal> + Send + Sync,
+    ) -> Result<T, Refusal> {
+        Ok(change(store, owner, |user| act(self.decide(user)?.0)).await?.1)
     }
-    if !organization.contains(&user.email) {
-        return Err(Refusal::ForeignDomain);
+
+    fn decide(&self, user: &UserRecord) -> Result<(UserRecord, (EnrolledKey, Timestamp)), Refusal> {
+        let Self { party, organization, challenge, assertion, now } = *self;
+        // The library ignores the user handle: https://www.w3.org/TR/webauthn-3/#sctn-verifying-assertion, step 6.
+        if assertion.get_user_unique_id() != Some(user.id.0.as_bytes().as_slice()) {
+            return Err(Refusal::UserHandle);
+        }
+        let mut next = user.clone();
+        mark_used(&mut next, &challenge.used, now)?;
+        let at = now.max(user.sessions_valid_from);
+        let credential = credential_id(&assertion.raw_id);
+        let key = next.keys.iter_mut().find(|key| key.credential_id == credential).ok_or(Refusal::KeyUnknown)?;
+        let result = party.verify_assertion(assertion, challenge.authentication.clone(), &key.passkey)?;
+        if user.disabled {
+            return Err(Refusal::Disabled);
+        }
+        if !organization.contains(&user.email) {
+            return Err(Refusal::ForeignDomain);
+        }
+        key.passkey.update_credential(&result);
+        key.last_used_at = key.last_used_at.max(Some(at));
+        let key = key.clone();
+        Ok((next, (key, at)))
     }
-    key.passkey.update_credential(&result);
-    key.last_used_at = key.last_used_at.max(Some(at));
-    let key = key.clone();
-    Ok((next, (key, at)))
 }
 
 /// Remembers a challenge until it expires.

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// Every session was ended between the assertion that pays for a registration and the registration.
     #[error("every session of this account was ended after this registration was begun")]
     LoggedOut,
+    /// The key whose assertion pays for a registration was removed before the registration.
+    #[error("the security key that this registration was begun with has been removed")]
+    PayingKeyRemoved,
     /// What was typed cannot be a code.
     #[error(transparent)]
     InviteCode(#[from] InviteCodeError),
@@ -60,6 +63,9 @@ pub enum Refusal {
     /// The credential is enrolled, here or with another person.
     #[error("this security key is enrolled already")]
     KeyAlreadyEnrolled,
+    /// A record and the states made from it have a bounded size.
+    #[error("the id of the new credential has {0} bytes, which is more than this issuer keeps")]
+    CredentialIdTooLong(usize),
     /// A record has a bounded size.
     #[error("this account has {0} security keys, and it cannot have more")]
     TooManyKeys(usize),
@@ -102,9 +108,12 @@ impl Refusal {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Key(fault) => fault.code(),
-            Self::State(_) | Self::Replayed | Self::UserHandle | Self::ForeignKey | Self::LoggedOut => {
-                ErrorCode::InvalidGrant
-            }
+            Self::State(_)
+            | Self::Replayed
+            | Self::UserHandle
+            | Self::ForeignKey
+            | Self::LoggedOut
+            | Self::PayingKeyRemoved => ErrorCode::InvalidGrant,
             Self::TooManyAssertions => ErrorCode::RateLimited,
             Self::KeyUnknown => ErrorCode::KeyUnknown,
             Self::Disabled | Self::ForeignDomain => ErrorCode::UserDisabled,
@@ -114,6 +123,7 @@ impl Refusal {
             Self::InvitesOff => ErrorCode::InvitesOff,
             Self::KeyAlreadyEnrolled => ErrorCode::KeyAlreadyEnrolled,
             Self::TooManyKeys(_) | Self::Name | Self::NameTaken(_) => ErrorCode::InvalidRequest,
+            Self::CredentialIdTooLong(_) => ErrorCode::KeyNotAccepted,
             Self::NoSuchKey(_) => ErrorCode::NotFound,
             Self::LastKey => ErrorCode::LastKey,
             Self::Store(StoreError::Conflict) => ErrorCode::Conflict,
@@ -133,7 +143,7 @@ impl Refusal {
                 "Run the command again; if it happens again, tell your administrator: somebody may be repeating what this \
                  machine sent."
             }
-            Self::LoggedOut => "Sign in with `vouch login`, then run the command again.",
+            Self::LoggedOut | Self::PayingKeyRemoved => "Sign in with `vouch login`, then run the command again.",
             Self::TooManyAssertions => "Wait five minutes.",
             Self::KeyUnknown => "Use an enrolled key, or ask an administrator for an invite and run `vouch enroll`.",
             Self::UserHandle | Self::ForeignKey => "Use the key that is enrolled for this account.",
@@ -146,6 +156,7 @@ impl Refusal {
             Self::TooManyKeys(_) => "Remove a key with `vouch keys remove` first.",
             Self::NoSuchKey(_) => "List your keys with `vouch keys list`.",
             Self::LastKey => "Enroll another key first, or remove it with `--allow-last`.",
+            Self::CredentialIdTooLong(_) => "Use another security key.",
             Self::NameTaken(_) => "Choose another name.",
             Self::Store(_) => "Try again.",
             Self::Name | Self::Anchors(_) | Self::Seal(_) => return None,

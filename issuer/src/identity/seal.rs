@@ -14,7 +14,8 @@ use super::secrets::Secrets;
 /// messages wears a key out.
 const SALT_LENGTH: usize = 16;
 
-/// The longest text that is looked at. A registration that excludes a hundred keys needs about 12 KiB.
+/// The longest text that is looked at. A registration that excludes as many keys as a person
+/// may have, with the longest ids that are taken, needs about 14 KiB.
 const MAX_LENGTH: usize = 16 * 1024;
 
 /// What a sealed value is for; a value sealed for one purpose opens for no other.

@@ -4,10 +4,11 @@
 
 use serde_json::json;
 use vouch_issuer_api::{
-    enroll::{AddKeyChallengeRequest, RegistrationChallenge},
+    enroll::{AddKeyChallengeRequest, RegisterKeyRequest, RegistrationChallenge},
     paths,
 };
 
+use super::{enrollment::Registrar, refusal::Refusal};
 use crate::{
     clock::Clock as _,
     config::Config,
@@ -16,6 +17,7 @@ use crate::{
         client::Client,
         issuer::{TestIssuer, config},
     },
+    store::record::UserRecord,
 };
 
 fn reconfigure(issuer: &TestIssuer, change: impl FnOnce(&mut Config)) {
@@ -87,4 +89,41 @@ async fn a_logout_everywhere_ends_the_registration_of_a_further_key_even_for_a_n
     let refused = client.register(paths::KEYS, &offer, &mut SecurityKey::unattested()).await;
     assert_eq!(refused.error(), "invalid_grant");
     assert_eq!(issuer.user("alice").await.keys.len(), 1);
+}
+
+/// The record is read, judged, and changed by somebody else before it is written.
+#[tokio::test]
+async fn what_takes_a_right_away_between_the_check_and_the_write_keeps_a_further_key_out() {
+    type End = fn(&mut UserRecord);
+    type Expected = fn(&Refusal) -> bool;
+    let ends: [(End, Expected); 3] = [
+        (|user| user.disabled = true, |refusal| matches!(refusal, Refusal::Disabled)),
+        (
+            |user| user.end_sessions("2027-01-01T00:00:00Z".parse().unwrap()),
+            |refusal| matches!(refusal, Refusal::LoggedOut),
+        ),
+        (|user| drop(user.keys.remove(0)), |refusal| matches!(refusal, Refusal::PayingKeyRemoved)),
+    ];
+    for (end, expected) in ends {
+        let issuer = TestIssuer::new().await;
+        let mut key = SecurityKey::unattested();
+        let client = Client::signed_in(&issuer, "alice", &mut key).await;
+        let challenge = client.challenge().await;
+        let assertion = key.assert(&challenge.options);
+        let request = AddKeyChallengeRequest { state: challenge.state, assertion };
+        let offer: RegistrationChallenge = client.post(paths::KEYS_CHALLENGE, &request).await.read();
+        let credential = SecurityKey::unattested().register(&offer.options);
+        let request = RegisterKeyRequest { state: offer.state, credential, name: None };
+
+        let (store, now) = (&*issuer.issuer.store, issuer.clock.now());
+        let read = issuer.stored("alice").await;
+        issuer.change("alice", end).await;
+        let changed = issuer.stored("alice").await.version;
+        let config = config();
+        let registrar = Registrar::new(&config, &issuer.issuer.secrets).unwrap();
+        let open = registrar.open_additional_key(&request.state, now).unwrap();
+        let refusal = registrar.register(store, read, &open, &request, now).await.unwrap_err();
+        assert!(expected(&refusal), "{refusal:?}");
+        assert_eq!(issuer.stored("alice").await.version, changed);
+    }
 }

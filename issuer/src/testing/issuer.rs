@@ -28,8 +28,8 @@ use crate::{
         SessionTagKeys, UngovernedAccounts,
     },
     database::Database,
-    http::router::public,
-    identity::{invite::InviteCode, secrets::Secrets},
+    http::{error::ApiError, router::public},
+    identity::{invite::InviteCode, refusal::Refusal, secrets::Secrets},
     keys::{KeyService, change},
     metrics::Metrics,
     state::{Issuer, Parts, SharedIssuer},
@@ -84,6 +84,12 @@ impl Answer {
     pub(crate) fn error(&self) -> &str {
         assert!(!self.status.is_success(), "{self:?}");
         self.body["error"].as_str().unwrap_or_else(|| panic!("{self:?}"))
+    }
+
+    /// Whether it is this refusal and no other of the same code.
+    pub(crate) fn is(&self, refusal: Refusal) -> bool {
+        let expected = ApiError::from(refusal);
+        self.error() == expected.code.as_str() && self.body["error_description"] == expected.description
     }
 
     /// The body of a success.
@@ -175,6 +181,11 @@ impl TestIssuer {
 
     /// Every line of the audit trail.
     pub(crate) fn trail(&self) -> Vec<Value> {
+        let settled = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(self.issuer.audit.written()).unwrap();
+        };
+        std::thread::scope(|scope| scope.spawn(settled).join()).unwrap();
         let bytes = self.trail.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -37,7 +37,7 @@ const EXPECTED: [(Method, &str, Access); 16] = [
     (Method::GET, "/v1/keys", Access::Session),
     (Method::POST, "/v1/keys", Access::Session),
     (Method::PATCH, "/v1/keys/{id}", Access::Session),
-    (Method::DELETE, "/v1/keys/{id}", Access::Session),
+    (Method::POST, "/v1/keys/{id}/removal", Access::Session),
     (Method::GET, "/v1/session", Access::Session),
     (Method::DELETE, "/v1/session", Access::Session),
     (Method::GET, "/v1/session/watch", Access::Session),
@@ -253,7 +253,7 @@ async fn a_session_opens_every_route_that_needs_one() {
     let issuer = TestIssuer::new().await;
     let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
     // Ending every session comes last.
-    let by_order = |(method, path, _): &(Method, &str, Access)| *method == Method::DELETE && !path.contains("{id}");
+    let by_order = |(method, ..): &(Method, &str, Access)| *method == Method::DELETE;
     let mut sessions: Vec<_> = EXPECTED.into_iter().filter(|(_, _, access)| *access == Access::Session).collect();
     sessions.sort_by_key(by_order);
     for (method, path, _) in sessions {
@@ -334,6 +334,12 @@ async fn a_role_that_does_not_allow_the_person_is_refused_with_the_reason_and_on
     assert!(line["jti"].is_null() && line["kid"].is_null());
     let roles = call(&client, &Method::GET, paths::AWS_ROLES, &json!({})).await;
     assert_eq!(roles.body["roles"], json!([]));
+    let asked = format!("{}?role={role}", paths::AWS_ROLES);
+    let refused = call(&client, &Method::GET, &asked, &json!({})).await;
+    let why = format!("{}.", refused.body["refusal"].as_str().unwrap());
+    assert_eq!(why, answer.body["error_description"], "asked beforehand, the issuer says the same");
+    let elsewhere = format!("{}?role=arn:aws:iam::888888888888:role/Own", paths::AWS_ROLES);
+    assert!(call(&client, &Method::GET, &elsewhere, &json!({})).await.body["refusal"].is_null());
 }
 
 #[tokio::test]

@@ -1,51 +1,162 @@
 //! What somebody tries who picks the moment, or who speaks through other people's browsers.
 
-use std::convert::Infallible;
+use std::{cell::Cell, convert::Infallible};
 
 use axum::body::Body;
 use futures::{future::join_all, stream};
 use http::{Method, Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use vouch_issuer_api::paths;
+use vouch_issuer_api::{
+    enroll::{KeyInfo, RegistrationChallenge},
+    oauth::FIDO2_GRANT,
+    paths,
+};
 
-use crate::testing::{authenticator::SecurityKey, client::Client, issuer::TestIssuer};
+use crate::{
+    http::router::{Access, Route, routes},
+    testing::{
+        authenticator::SecurityKey,
+        client::Client,
+        issuer::{Answer, TestIssuer},
+    },
+};
+
+/// What ends a session.
+const ENDS: [&str; 4] = ["disabled", "logged out", "key removed", "domain given up"];
+
+/// Ends what Alice has begun with her first key.
+async fn end(issuer: &TestIssuer, how: &str) {
+    match how {
+        "disabled" => issuer.change("alice", |user| user.disabled = true).await,
+        "logged out" => {
+            issuer.change("alice", |user| user.end_sessions("2027-01-01T00:00:00Z".parse().unwrap())).await;
+        }
+        "key removed" => issuer.change("alice", |user| drop(user.keys.remove(0))).await,
+        "invite withdrawn" => issuer.change("alice", |user| user.invite = None).await,
+        "domain given up" => {
+            let mut config = issuer.issuer.config.load().as_ref().clone();
+            config.organization.email_domains = vec!["other.example.com".parse().unwrap()];
+            issuer.issuer.configure(config);
+        }
+        other => panic!("nothing ends by {other}"),
+    }
+}
+
+/// Sends the head of a request and, only after `meanwhile`, its body.
+async fn call_slowly(
+    client: &Client<'_>,
+    (method, path): (&Method, &str),
+    (kind, body): (&str, String),
+    meanwhile: impl Future<Output = ()>,
+) -> Answer {
+    let (asked, was_asked) = oneshot::channel();
+    let (release, released) = oneshot::channel::<()>();
+    let late = async move {
+        // The handler reads the body: the head has been judged.
+        asked.send(()).unwrap();
+        released.await.unwrap();
+        Ok::<_, Infallible>(body)
+    };
+    let mut request = Request::builder().method(method).uri(path);
+    *request.headers_mut().unwrap() = client.headers(method, path);
+    let request = request.header("content-type", kind).body(Body::from_stream(stream::once(late))).unwrap();
+    let meanwhile = async {
+        was_asked.await.unwrap();
+        meanwhile.await;
+        release.send(()).unwrap();
+    };
+    tokio::join!(client.issuer.call(request), meanwhile).0
+}
+
+/// A fresh assertion, as requests carry it.
+async fn tap(client: &Client<'_>, key: &mut SecurityKey) -> Value {
+    let challenge = client.challenge().await;
+    json!({"state": challenge.state, "assertion": key.assert(&challenge.options), "allow_last": true})
+}
+
+async fn offer(client: &Client<'_>, key: &mut SecurityKey) -> RegistrationChallenge {
+    client.post(paths::KEYS_CHALLENGE, &tap(client, key).await).await.read()
+}
+
+/// What a client in good standing would send.
+async fn good_body(client: &Client<'_>, path: &str, key: &mut SecurityKey) -> Value {
+    match path {
+        paths::AWS_TOKEN => json!({"role": "arn:aws:iam::111111111111:role/VouchAccess"}),
+        paths::KEYS_CHALLENGE | paths::KEY_REMOVAL => tap(client, key).await,
+        paths::KEY => json!({"name": "mine"}),
+        paths::KEYS => {
+            let offer = offer(client, key).await;
+            json!({"state": offer.state, "credential": SecurityKey::unattested().register(&offer.options)})
+        }
+        other => panic!("a route with a body was added, and nobody has tried to be slow there: {other}"),
+    }
+}
 
 #[tokio::test]
-async fn a_session_that_ends_while_a_request_is_on_its_way_gets_no_assertion() {
-    for end in ["disabled", "logged out", "domain given up"] {
+async fn a_session_that_ends_while_a_request_is_on_its_way_does_nothing() {
+    let takes_a_body = |route: &Route| route.access == Access::Session && [Method::POST, Method::PATCH, Method::PUT].contains(&route.method);
+    let routes: Vec<_> = routes().into_iter().filter(takes_a_body).collect();
+    assert_eq!(routes.len(), 5);
+    for (route, how) in routes.iter().flat_map(|route| ENDS.map(|how| (route, how))) {
         let issuer = TestIssuer::new().await;
-        let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
-        let (asked, was_asked) = oneshot::channel();
-        let (release, released) = oneshot::channel::<()>();
-        let late = async move {
-            // The handler reads the body: the head has been judged.
-            asked.send(()).unwrap();
-            released.await.unwrap();
-            Ok::<_, Infallible>(json!({"role": "arn:aws:iam::111111111111:role/VouchAccess"}).to_string())
-        };
-        let mut request = Request::post(paths::AWS_TOKEN);
-        *request.headers_mut().unwrap() = client.headers(&Method::POST, paths::AWS_TOKEN);
-        let request = request.header("content-type", "application/json");
-        let request = request.body(Body::from_stream(stream::once(late))).unwrap();
+        let (mut first, mut spare) = (SecurityKey::unattested(), SecurityKey::unattested());
+        let mut client = Client::signed_in(&issuer, "alice", &mut first).await;
+        let offer = offer(&client, &mut first).await;
+        let spare: KeyInfo = client.register(paths::KEYS, &offer, &mut spare).await.read();
+        client.sign_in(&mut first).await;
+        let body = good_body(&client, route.path, &mut first).await.to_string();
+        let path = route.path.replace("{id}", &spare.id);
+        let version = Cell::new(None);
+        let lines = issuer.trail().len();
         let meanwhile = async {
-            was_asked.await.unwrap();
-            match end {
-                "disabled" => issuer.change("alice", |user| user.disabled = true).await,
-                "logged out" => {
-                    issuer.change("alice", |user| user.end_sessions("2027-01-01T00:00:00Z".parse().unwrap())).await;
-                }
-                _ => {
-                    let mut config = issuer.issuer.config.load().as_ref().clone();
-                    config.organization.email_domains = vec!["other.example.com".parse().unwrap()];
-                    issuer.issuer.configure(config);
-                }
-            }
-            release.send(()).unwrap();
+            end(&issuer, how).await;
+            version.set(Some(issuer.stored("alice").await.version));
         };
-        let (answer, ()) = tokio::join!(issuer.call(request), meanwhile);
-        assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, "session_ended"), "{end}");
-        assert!(!issuer.trail().iter().any(|line| line["action"] == "minted"), "{end}");
+        let answer = call_slowly(&client, (&route.method, &path), ("application/json", body), meanwhile).await;
+        let refusal = (StatusCode::UNAUTHORIZED, "session_ended");
+        assert_eq!((answer.status, answer.error()), refusal, "{} {path}, {how}", route.method);
+        assert_eq!(Some(issuer.stored("alice").await.version), version.take(), "{} {path}, {how}", route.method);
+        assert_eq!(issuer.trail().len(), lines, "{} {path}, {how}", route.method);
+    }
+}
+
+#[tokio::test]
+async fn whoever_loses_the_right_to_sign_in_or_enroll_while_asking_for_it_does_not_get_it() {
+    for (how, code) in [("disabled", "user_disabled"), ("key removed", "key_unknown"), ("domain given up", "user_disabled")] {
+        let issuer = TestIssuer::new().await;
+        let mut key = SecurityKey::unattested();
+        let client = Client::new(&issuer);
+        client.enroll("alice", &mut key).await;
+        let challenge = client.challenge().await;
+        let assertion = serde_json::to_string(&key.assert(&challenge.options)).unwrap();
+        let form = [("grant_type", FIDO2_GRANT), ("state", &challenge.state), ("assertion", &assertion)];
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let body = ("application/x-www-form-urlencoded", form);
+        let answer = call_slowly(&client, (&Method::POST, paths::TOKEN), body, end(&issuer, how)).await;
+        assert_eq!(answer.error(), code, "{how}");
+    }
+    for (how, code) in
+        [("disabled", "user_disabled"), ("invite withdrawn", "invite_unknown"), ("domain given up", "user_disabled")]
+    {
+        let issuer = TestIssuer::new().await;
+        let client = Client::new(&issuer);
+        let code_of_invite = issuer.invite("alice").await;
+        let offer = client.offer(&code_of_invite).await;
+        let credential = SecurityKey::unattested().register(&offer.options);
+        for (path, body) in [
+            (paths::ENROLL_CHALLENGE, json!({"code": code_of_invite})),
+            (paths::ENROLL, json!({"state": offer.state, "credential": credential})),
+        ] {
+            let body = ("application/json", body.to_string());
+            let before = issuer.stored("alice").await;
+            let config = issuer.issuer.config.load().as_ref().clone();
+            let answer = call_slowly(&client, (&Method::POST, path), body, end(&issuer, how)).await;
+            assert_eq!(answer.error(), code, "{path}, {how}");
+            issuer.change("alice", |user| *user = before.user).await;
+            issuer.issuer.configure(config);
+        }
+        assert!(issuer.user("alice").await.keys.is_empty(), "{how}");
     }
 }
 

@@ -193,7 +193,7 @@ async fn a_request_without_a_valid_session_writes_nothing() {
     let changes = issuer.issuer.store.changes();
     for (method, path) in [
         (Method::DELETE, paths::SESSION.to_owned()),
-        (Method::DELETE, format!("{}/0123456789abcdef?allow_last=true", paths::KEYS)),
+        (Method::POST, format!("{}/0123456789abcdef/removal", paths::KEYS)),
         (Method::PATCH, format!("{}/0123456789abcdef", paths::KEYS)),
         (Method::POST, paths::KEYS_CHALLENGE.to_owned()),
         (Method::POST, paths::KEYS.to_owned()),

@@ -84,6 +84,7 @@ impl RelyingParty {
     ) -> Result<AuthenticationResult, KeyFault> {
         check_client_data(&assertion.response.client_data_json)?;
         let result = self.webauthn.finish_discoverable_authentication_v2(assertion, state, passkey)?;
+        // The library has refused that already. Everything here rests on it, so it is asked once more.
         if !result.user_verified() {
             return Err(KeyFault::UserNotVerified);
         }
