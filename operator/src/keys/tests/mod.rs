@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod decisions;
+mod faults;
 mod laws;
 mod passes;
 
@@ -19,12 +20,13 @@ use vouch_keyring::{Algorithm, ChangeContext, KeySet, Kid, SystemKeyGenerator};
 use super::{
     Kept,
     apply::filled,
-    change::{Changed, carry_out},
+    change::{Changed, Notice, carry_out},
     fault::KeyFault,
     observe::KeySecret,
     plan::{Declared, InForce, KeyPlan, Work, plan},
+    report::short,
 };
-use crate::apply::Owner;
+use crate::{apply::Owner, reason::Reason};
 
 const URL: &str = "https://vouch.example.com";
 const START: i64 = 1_800_000_000;
@@ -184,4 +186,9 @@ fn active(set: &KeySet) -> Option<Kid> {
 
 fn seconds(duration: i64) -> Duration {
     Duration::from_secs(u64::try_from(duration).unwrap())
+}
+
+/// What people are told after a pass.
+fn told(kept: &Kept) -> Vec<(Reason, String)> {
+    kept.notices.iter().map(|Notice { reason, note }| (*reason, note.clone())).collect()
 }
