@@ -64,6 +64,31 @@ fn a_right_manifest_is_summed_up() {
 }
 
 #[test]
+fn a_failure_is_json_where_json_was_asked_for() {
+    let sandbox = Sandbox::with("kind: VouchIssuer");
+    for option in ["-o", "--output"] {
+        let output = sandbox.run(&["check", option, "json"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stderr.starts_with(b"vouch-issuer: "));
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["error"]["category"], "configuration");
+        assert!(!answer["error"]["problems"].as_array().unwrap().is_empty(), "{answer}");
+    }
+    assert!(sandbox.run(&["check"]).stdout.is_empty());
+}
+
+#[test]
+fn an_application_is_said_to_have_no_effect_yet() {
+    let client = "---\napiVersion: vouch.sh/v1alpha1\nkind: OidcClient\nmetadata: {name: wiki}\nspec: {issuerRef: {name: vouch}, \
+                  displayName: Wiki, redirectUris: ['https://wiki.example.com/cb'], public: true}\n";
+    let sandbox = Sandbox::initialised_with(&format!("{MANIFEST}{client}"));
+    let text = sandbox.run(&["check"]);
+    let text = succeeded(&text);
+    assert!(text.contains("0 federations, 0 declared users\nNote: OidcClient wiki has no effect"), "{text}");
+    sandbox.start().logs("OidcClient wiki has no effect");
+}
+
+#[test]
 fn an_invite_prints_what_the_person_types() {
     let sandbox = Sandbox::initialised();
     let text = sandbox.run(&["invite", "Alice@Example.com", "--group", "engineering", "--expires", "24h"]);

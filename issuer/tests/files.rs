@@ -72,7 +72,8 @@ fn a_command_names_the_file_that_is_in_its_way_and_what_to_do() {
         (vec!["check", "-f", &path("none.yaml")], path("none.yaml"), "name the manifest with --config"),
         (vec!["check", "-f", &path("data")], path("data"), "name the file with the manifest"),
         (vec!["check", "-f", "/dev/zero"], "/dev/zero".to_owned(), "which no manifest is"),
-        (vec!["init", "--data-dir", &path("file")], path("file"), "--data-dir"),
+        (vec!["init", "--data-dir", &path("file")], path("file"), "is not a directory; name one with --data-dir"),
+        (vec!["serve", "--data-dir", &path("file")], path("file"), "is not a directory; name one with --data-dir"),
         (vec!["init"], path("data/issuer.db"), "move it away"),
         (vec!["users", "list", "--data-dir", &path("none")], path("none/issuer.db"), "vouch-issuer init"),
         (vec!["users", "list", "--data-dir", &cut_off], format!("{cut_off}/issuer.db"), "restore it from a backup"),
@@ -198,6 +199,45 @@ async fn a_reload_never_changes_the_issuer_url() {
     assert_eq!(discovery["issuer"], "https://vouch.example.com");
 }
 
+#[test]
+fn a_database_serves_another_url_only_after_an_order() {
+    let sandbox = Sandbox::initialised();
+    let moved = MANIFEST.replace("vouch.example.com", "other.example.com");
+    sandbox.write(&moved);
+    for arguments in [vec!["serve"], vec!["invite", "alice@example.com"]] {
+        let output = sandbox.run(&arguments);
+        let message = refused(&output);
+        for part in ["https://vouch.example.com", "https://other.example.com", "vouch-issuer accept-url"] {
+            assert!(message.contains(part), "{arguments:?}: {message}");
+        }
+    }
+    let accepted = sandbox.json(&["accept-url"]);
+    assert_eq!(accepted["before"], "https://vouch.example.com");
+    drop(sandbox.start());
+    sandbox.write(MANIFEST);
+    assert!(refused(&sandbox.run(&["serve"])).contains("belongs to the issuer https://other.example.com"));
+}
+
+#[test]
+fn a_database_made_before_it_remembered_its_issuer_is_its_first_starters() {
+    let sandbox = Sandbox::initialised();
+    execute(&sandbox.database(), "DROP TABLE issuer; PRAGMA user_version = 2");
+    sandbox.json(&["users", "list"]);
+    drop(sandbox.start());
+    sandbox.write(&MANIFEST.replace("vouch.example.com", "other.example.com"));
+    assert!(refused(&sandbox.run(&["serve"])).contains("belongs to the issuer https://vouch.example.com"));
+}
+
+#[test]
+fn serving_without_tls_and_without_a_known_proxy_is_pointed_out_with_the_next_step() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    issuer.logs("plain HTTP, and spec.http.trustedProxies names no proxy: give --tls-cert and --tls-key");
+    drop(issuer);
+    sandbox.write(&format!("{MANIFEST}  http: {{trustedProxies: [10.0.0.0/8]}}\n"));
+    assert!(!sandbox.start().log().contains("plain HTTP"));
+}
+
 #[tokio::test]
 async fn a_reload_puts_new_settings_and_declared_people_in_force() {
     let sandbox = Sandbox::initialised();
@@ -257,6 +297,21 @@ async fn a_new_certificate_is_served_without_a_restart_and_a_bad_one_is_not() {
     issuer.logs("the previous certificate stays in use");
     assert_eq!(client_trusting(Some(&sandbox.path("good.crt"))).get(&url).send().await.unwrap().status(), 200);
     assert!(issuer.metrics().await.contains("vouch_issuer_certificate_up 0"));
+}
+
+#[test]
+fn a_certificate_and_the_key_of_another_are_named_in_words() {
+    let sandbox = Sandbox::initialised();
+    certificate(&sandbox);
+    std::fs::copy(sandbox.path("tls.key"), sandbox.path("other.key")).unwrap();
+    certificate(&sandbox);
+    let (cert, key) = (sandbox.path("tls.crt"), sandbox.path("other.key"));
+    let listen = ["serve", "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"];
+    let pair = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let output = sandbox.run(&[listen.as_slice(), &pair].concat());
+    let message = refused(&output);
+    assert!(message.contains("other.key is not the key of the certificate in"), "{message}");
+    assert!(!message.contains("KeyMismatch"), "{message}");
 }
 
 #[test]

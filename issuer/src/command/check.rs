@@ -14,13 +14,22 @@ pub(super) struct Checked {
     issuer: String,
     federations: usize,
     users: usize,
+    /// What is right, and has no effect in this release.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<String>,
 }
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, issuer, federations, users } = self;
-        writeln!(f, "{} is right: issuer {issuer}, {federations} federations, {users} declared users", file.display())
+        let Self { file, issuer, notices, .. } = self;
+        let (federations, users) = (counted(self.federations, "federation"), counted(self.users, "declared user"));
+        writeln!(f, "{} is right: issuer {issuer}, {federations}, {users}", file.display())?;
+        notices.iter().try_for_each(|notice| writeln!(f, "Note: {notice}."))
     }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Reads the manifest; every mistake in it is in the failure.
@@ -31,5 +40,6 @@ pub(super) fn check(manifest: &Manifest) -> Result<Checked, Failure> {
         issuer: config.url.to_string(),
         federations: config.federations.len(),
         users: config.users.len(),
+        notices: config.notices(),
     })
 }

@@ -13,7 +13,12 @@ use super::{
     Failure, Files,
     open::{database_path, settle},
 };
-use crate::{config, database::Database, identity::secrets::Secrets, keys::change};
+use crate::{
+    config,
+    database::{Database, DatabaseError},
+    identity::secrets::Secrets,
+    keys::change,
+};
 
 /// What was made.
 #[derive(Debug, Serialize)]
@@ -42,9 +47,10 @@ struct DataDirError {
 /// Makes the database. The manifest is checked first, so that a mistake in it leaves nothing behind.
 pub(super) async fn init(files: &Files) -> Result<Initialised, Failure> {
     let config = config::load(&files.manifest.config)?;
-    make_private_dir(&files.data_dir).map_err(|source| DataDirError { path: files.data_dir.clone(), source })?;
+    make_private_dir(&files.data_dir)?;
     let path = database_path(&files.data_dir);
     let database = Database::create(&path)?;
+    database.claim(config.url.as_str()).await?;
     Secrets::create(&database).await?;
     let changes = change::initialize(&database, &config.key_policy, Timestamp::now()).await?;
     settle(&database).await;
@@ -54,10 +60,19 @@ pub(super) async fn init(files: &Files) -> Result<Initialised, Failure> {
 }
 
 /// Readable by its owner only when it is made here; an existing directory keeps its mode.
-fn make_private_dir(path: &Path) -> io::Result<()> {
+fn make_private_dir(path: &Path) -> Result<(), Failure> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    match builder.create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(DatabaseError::NoDirectory(path.to_owned()).into())
+        }
+        Err(source) if source.kind() == io::ErrorKind::NotADirectory => {
+            Err(DatabaseError::of_path(path, source).into())
+        }
+        Err(source) => Err(DataDirError { path: path.to_owned(), source }.into()),
+    }
 }

@@ -37,9 +37,12 @@ pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failu
                 .await
         }
         Command::Keys(keys) => manage_keys(keys, output).await,
-        Command::Serve(_) | Command::Init(_) | Command::Check(_) | Command::CheckEndpoint(_) | Command::Reference => {
-            Ok(())
-        }
+        Command::Serve(_)
+        | Command::Init(_)
+        | Command::AcceptUrl(_)
+        | Command::Check(_)
+        | Command::CheckEndpoint(_)
+        | Command::Reference => Ok(()),
     }
 }
 
@@ -60,6 +63,7 @@ async fn order<T: Serialize + std::fmt::Display>(
     work: impl AsyncFnOnce(&Office) -> Result<T, AdminError>,
 ) -> Result<(), Failure> {
     let (config, database) = open::open(files)?;
+    database.check_owner(config.url.as_str()).await?;
     let office = Office::open(config, &database, Arc::new(SystemClock)).await?;
     settled(&database, output, work(&office)).await
 }
@@ -70,6 +74,7 @@ async fn order_keys<T: Serialize + std::fmt::Display>(
     work: impl AsyncFnOnce(&KeyOffice) -> Result<T, AdminError>,
 ) -> Result<(), Failure> {
     let (config, database) = open::open(files)?;
+    database.check_owner(config.url.as_str()).await?;
     let office = KeyOffice::new(config, database.clone(), Arc::new(SystemClock));
     settled(&database, output, work(&office)).await
 }

@@ -2,9 +2,11 @@
 //!
 //! Standard output carries answers (and, while serving, the audit trail); everything else goes to standard error.
 
+mod accept_url;
 mod check;
 mod check_endpoint;
 pub mod env;
+mod failure;
 mod init;
 mod manage;
 mod open;
@@ -23,12 +25,18 @@ use vouch_keyring::Kid;
 
 /// The OIDC issuer of Vouch: short-lived credentials for one touch of a security key.
 #[derive(Debug, Parser)]
-#[command(name = "vouch-issuer", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "vouch-issuer",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    override_usage = "vouch-issuer <COMMAND> [OPTIONS]"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How answers are printed
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    /// How answers are printed, and failures: JSON has them on standard output as `{"error": …}`
+    #[arg(short = 'o', long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     output: Output,
     /// What goes to the log on standard error: a level, or directives such as `warn,vouch_issuer=debug`
     #[arg(long, global = true, env = env::LOG, default_value = "info", value_parser = log_filter, value_name = "FILTER")]
@@ -68,7 +76,16 @@ enum Command {
     ///
     /// Nothing else ever makes keys, and an existing database is left as it is.
     Init(Files),
+    /// Give the database to the issuer with the manifest's `spec.url`, after it was another's
+    ///
+    /// A database serves one URL, for ever: it is in every token, in the providers of AWS and, by its host, in every security
+    /// key. This is for the rare case that an issuer is to have another URL all the same. Stop it first.
+    AcceptUrl(Files),
     /// Check a manifest and report every mistake in it
+    ///
+    /// What is right and has no effect in this release is noted: applications (`OidcClient`), because there is no
+    /// authorization endpoint yet. Of an `AwsFederation` an issuer reads who may take which role; StackSets, policies and
+    /// guardrails are for the operator, which does not carry them out yet.
     Check(Manifest),
     /// Fetch the discovery document and the keys of an issuer, and check them as a verifier would
     CheckEndpoint(check_endpoint::CheckEndpointArgs),
@@ -179,10 +196,11 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(&cli);
+    let output = cli.output;
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            report(&*failure);
+            failure::report(&failure, output);
             ExitCode::FAILURE
         }
     }
@@ -196,6 +214,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::CheckEndpoint(args) => print(output, &runtime()?.block_on(check_endpoint::check_endpoint(&args))?),
         Command::Serve(args) => runtime()?.block_on(serve::serve(&args)),
         Command::Init(files) => print(output, &runtime()?.block_on(init::init(&files))?),
+        Command::AcceptUrl(files) => print(output, &runtime()?.block_on(accept_url::accept_url(&files))?),
         command => runtime()?.block_on(manage::manage(command, output)),
     }
 }
@@ -216,15 +235,6 @@ fn print(output: Output, answer: &(impl Serialize + std::fmt::Display)) -> Resul
         }
     }
     Ok(())
-}
-
-/// One sentence, then its causes, one a line. There is nowhere to report to when standard error is closed.
-fn report(failure: &(dyn Error + 'static)) {
-    let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "vouch-issuer: {failure}");
-    for cause in std::iter::successors(failure.source(), |&cause| cause.source()) {
-        let _ = writeln!(err, "  because: {cause}");
-    }
 }
 
 fn start_log(cli: &Cli) {

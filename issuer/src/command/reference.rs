@@ -11,28 +11,19 @@ use crate::http::{
 };
 use crate::metrics::reference::described;
 
-/// Options that nearly every command has; described once.
-const COMMON: [&str; 2] = ["config", "data_dir"];
-
 /// `docs/reference/issuer.md`.
 pub(super) fn markdown() -> String {
     let mut root = Cli::command();
     root.build();
     let mut text = String::from("# vouch-issuer\n\n<!-- Written by `vouch-issuer reference`; a test compares. -->\n");
     describe(&mut text, &root, "vouch-issuer");
-    let serve = root.find_subcommand("serve");
-    let common = serve.into_iter().flat_map(Command::get_arguments).filter(|arg| is_common(arg));
-    table(&mut text, "Options of every command", common.chain(root.get_arguments().filter(|arg| arg.is_global_set())));
+    table(&mut text, "Options of every command", root.get_arguments().filter(|arg| arg.is_global_set()));
     for command in visible(&root) {
         section(&mut text, command, "vouch-issuer");
     }
     http(&mut text);
     metrics(&mut text);
     text
-}
-
-fn is_common(arg: &Arg) -> bool {
-    COMMON.contains(&arg.get_id().as_str())
 }
 
 fn visible(command: &Command) -> impl Iterator<Item = &Command> {
@@ -48,7 +39,7 @@ fn section(text: &mut String, command: &Command, parent: &str) {
     }
     let _ = write!(text, "\n## {name}\n");
     describe(text, command, &name);
-    let own = || command.get_arguments().filter(|arg| !arg.is_global_set() && !is_common(arg));
+    let own = || command.get_arguments().filter(|arg| !arg.is_global_set());
     table(text, "Arguments", own().filter(|arg| arg.is_positional()));
     table(text, "Options", own().filter(|arg| !arg.is_positional()));
 }

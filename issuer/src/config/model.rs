@@ -88,6 +88,20 @@ pub enum AuthenticatorPolicy {
     Any,
 }
 
+impl Config {
+    /// What is declared and has no effect in this release: for whoever checks or starts it, one sentence each.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        let of = |client: &Client| {
+            let id = &client.id;
+            format!(
+                "OidcClient {id} has no effect: this release signs nobody in to applications (no authorization endpoint)"
+            )
+        };
+        self.clients.iter().map(of).collect()
+    }
+}
+
 /// Certificates that attestations must lead to; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttestationRoots(Vec<CertificateDer<'static>>);

@@ -5,10 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+
 use super::document::SyntaxError;
 
 /// One mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Where.
     pub place: Place,
@@ -17,15 +19,19 @@ pub struct Problem {
 }
 
 /// Where in a configuration something is wrong. Parts that are unknown are left out.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Place {
     /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// The line in that file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     /// `VouchIssuer vouch`, or `document 3` when the document does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// `spec.session.lifetime`, for example.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }
 

@@ -1,6 +1,9 @@
 //! Why a database cannot be used, in words that say which file it is and what to do.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::ErrorCode;
 
@@ -48,6 +51,30 @@ pub enum DatabaseError {
     /// The file can only be read, and every command may have to write.
     #[error("{} cannot be written by this user; run the command as the user who made it", .0.display())]
     ReadOnly(PathBuf),
+    /// It was made for an issuer with another URL.
+    #[error(
+        "{} belongs to the issuer {recorded}, and spec.url is {declared}; the URL never changes, so put it back, or name \
+         another database with --data-dir; if the issuer is really to have another URL from now on, stop it and run \
+         `vouch-issuer accept-url`",
+        path.display()
+    )]
+    OtherIssuer {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        recorded: String,
+        /// Who would like to have it.
+        declared: String,
+    },
+    /// Something on the way to the file is no directory.
+    #[error("{} is not a directory; name one with --data-dir", .0.display())]
+    NoDirectory(PathBuf),
+    /// The system lets this user do nothing there.
+    #[error(
+        "this user may not read and write {}; name another directory with --data-dir, or run the command as the user to whom it belongs",
+        .0.display()
+    )]
+    Forbidden(PathBuf),
     /// SQLite cannot work with the file as it lies there.
     #[error("{} cannot be used: {}", path.display(), advice(source))]
     Unusable {
@@ -75,6 +102,18 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// What the system says of a file or directory.
+    #[must_use]
+    pub fn of_path(path: &Path, source: std::io::Error) -> Self {
+        match source.kind() {
+            ErrorKind::PermissionDenied => Self::Forbidden(path.to_owned()),
+            ErrorKind::NotADirectory => {
+                let file = path.ancestors().find(|ancestor| ancestor.is_file());
+                Self::NoDirectory(file.unwrap_or(path).to_owned())
+            }
+            _ => Self::Io { path: path.to_owned(), source },
+        }
+    }
     /// What SQLite says of a file while it is made or opened.
     pub(super) fn of_file(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();

@@ -72,7 +72,7 @@ pub(super) fn write_draft(draft: &Path) -> Result<(), DatabaseError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(draft).map_err(|source| {
         let directory = draft.parent().filter(|parent| !parent.as_os_str().is_empty());
-        DatabaseError::Io { path: directory.unwrap_or(Path::new(".")).to_owned(), source }
+        DatabaseError::of_path(directory.unwrap_or(Path::new(".")), source)
     })?;
     let of_file = |error| DatabaseError::of_file(draft, error);
     let connection = connect(draft)?;
@@ -106,7 +106,7 @@ fn check_file(path: &Path) -> Result<std::fs::Metadata, DatabaseError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(DatabaseError::Missing(path.to_owned()));
         }
-        Err(source) => return Err(DatabaseError::Io { path: path.to_owned(), source }),
+        Err(source) => return Err(DatabaseError::of_path(path, source)),
     };
     #[cfg(unix)]
     {

@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod owner;
 mod schema;
 #[cfg(test)]
 mod tests;

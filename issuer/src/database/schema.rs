@@ -10,11 +10,11 @@ use super::error::DatabaseError;
 const APPLICATION_ID: i32 = 0x564F_5543;
 
 /// `user_version` of a database that every step of [`SCHEMA`] has been applied to.
-pub(super) const SCHEMA_VERSION: i32 = 2;
+pub(super) const SCHEMA_VERSION: i32 = 3;
 
 /// What leads from each schema version to the next, from an empty file on. `record` is a JSON `UserRecord`; `credentials`
 /// and `invites` are its indexes and change in the same transaction. `audit_outbox` holds lines of the audit trail that
-/// administration commands leave for the running issuer.
+/// administration commands leave for the running issuer. `issuer` says whose all of it is.
 const SCHEMA: [&str; SCHEMA_VERSION as usize] = [
     "
 CREATE TABLE users (
@@ -48,6 +48,12 @@ CREATE TABLE audit_outbox (
     id    INTEGER PRIMARY KEY AUTOINCREMENT,
     time  TEXT NOT NULL,
     event TEXT NOT NULL
+) STRICT;
+",
+    "
+CREATE TABLE issuer (
+    id  INTEGER PRIMARY KEY CHECK (id = 1),
+    url TEXT NOT NULL
 ) STRICT;
 ",
 ];

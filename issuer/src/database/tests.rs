@@ -113,9 +113,9 @@ fn refuses_the_database_of_a_later_release() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("vouch.db");
     drop(Database::create(&path).unwrap());
-    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
     let error = Database::open(&path).unwrap_err();
-    assert!(matches!(error, DatabaseError::Newer { found: 3, .. }), "{error}");
+    assert!(matches!(error, DatabaseError::Newer { found: 4, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn brings_the_schema_of_the_first_release_up_to_date_and_keeps_what_it_hol
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("vouch.db");
     drop(Database::create(&path).unwrap());
-    let first = "DROP TABLE audit_outbox; PRAGMA user_version = 1; INSERT INTO secrets VALUES ('one', x'00')";
+    let first = "DROP TABLE audit_outbox; DROP TABLE issuer; PRAGMA user_version = 1; INSERT INTO secrets VALUES ('one', x'00')";
     Connection::open(&path).unwrap().execute_batch(first).unwrap();
     let (database, again) = (Database::open(&path).unwrap(), Database::open(&path).unwrap());
     assert_eq!(names(&database).await, ["one"]);
@@ -131,7 +131,7 @@ async fn brings_the_schema_of_the_first_release_up_to_date_and_keeps_what_it_hol
         connection.execute("INSERT INTO audit_outbox (time, event) VALUES ('', '')", [])?;
         Ok::<i32, DatabaseError>(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
     });
-    assert_eq!(made.await.unwrap(), 2);
+    assert_eq!(made.await.unwrap(), 3);
 }
 
 #[tokio::test]

@@ -47,7 +47,19 @@ pub enum TlsError {
         /// What was looked for.
         what: &'static str,
     },
-    /// They do not belong together, or the key is of a kind that TLS does not use.
+    /// They do not belong together.
+    #[error(
+        "{} is not the key of the certificate in {}; name the pair that was made together",
+        key.display(),
+        certificate.display()
+    )]
+    Mismatch {
+        /// The chain.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// One is of a kind that TLS does not use.
     #[error("certificate {} and key {} cannot be used together", certificate.display(), key.display())]
     Pair {
         /// The chain.
@@ -84,7 +96,13 @@ impl TlsFiles {
             return Err(no_pem(&self.certificate, "certificate"));
         }
         let key = PrivateKeyDer::from_pem_slice(&pair.key).map_err(|_| no_pem(&self.key, "private key"))?;
-        let unusable = |source| TlsError::Pair { certificate: self.certificate.clone(), key: self.key.clone(), source };
+        let unusable = |source| {
+            let (certificate, key) = (self.certificate.clone(), self.key.clone());
+            match source {
+                rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { certificate, key },
+                source => TlsError::Pair { certificate, key, source },
+            }
+        };
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
@@ -209,7 +227,7 @@ mod tests {
         write_pair(&files);
         let other = rcgen::generate_simple_self_signed(vec!["vouch.example.com".to_owned()]).unwrap();
         std::fs::write(&files.key, other.signing_key.serialize_pem()).unwrap();
-        assert!(matches!(Certificate::load(files).await, Err(TlsError::Pair { .. })));
+        assert!(matches!(Certificate::load(files).await, Err(TlsError::Mismatch { .. })));
     }
 
     #[tokio::test]

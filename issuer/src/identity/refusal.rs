@@ -5,7 +5,7 @@ use vouch_issuer_api::error::ErrorCode;
 use super::{
     invite::InviteCodeError,
     seal::{OpenError, SealError},
-    webauthn::{KeyFault, UnreadableAnchor},
+    webauthn::{KeyFault, RegistrationFault, UnreadableAnchor},
 };
 use crate::{http::error::ApiError, store::StoreError};
 
@@ -18,6 +18,9 @@ pub enum Refusal {
     /// What the security key answered.
     #[error(transparent)]
     Key(#[from] KeyFault),
+    /// A new credential that is not accepted, and what it has shown of its maker.
+    #[error(transparent)]
+    Unaccepted(#[from] RegistrationFault),
     /// The challenge has done its work.
     #[error("the challenge has been answered before")]
     Replayed,
@@ -108,6 +111,7 @@ impl Refusal {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Key(fault) => fault.code(),
+            Self::Unaccepted(refused) => refused.fault.code(),
             Self::State(_)
             | Self::Replayed
             | Self::UserHandle
@@ -138,6 +142,7 @@ impl Refusal {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Key(fault) => fault.hint(),
+            Self::Unaccepted(refused) => refused.fault.hint(),
             Self::State(_) => "Run the command again, and answer within five minutes.",
             Self::Replayed => {
                 "Run the command again; if it happens again, tell your administrator: somebody may be repeating what this \

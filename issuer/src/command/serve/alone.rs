@@ -22,6 +22,14 @@ use crate::{
 
 pub(super) async fn serve(args: &ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     let (config, database) = open::open(&args.files)?;
+    database.claim(config.url.as_str()).await?;
+    config.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
+    if args.tls_cert.is_none() && config.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "plain HTTP, and spec.http.trustedProxies names no proxy: give --tls-cert and --tls-key, or, behind a proxy that \
+             ends TLS, name its network there; until then everybody shares the proxy's rate limit and address"
+        );
+    }
     let issuer = assemble(config, database.clone()).await?;
     let server = Server::start(SharedIssuer::clone(&issuer), args.options()).await?;
     let mut background = background(&issuer);

@@ -6,6 +6,7 @@ use webauthn_rs_proto::{CredentialProtectionPolicy, ExtnState};
 
 use super::{
     anchors::{TrustAnchors, UnreadableAnchor},
+    evidence::Evidence,
     fault::KeyFault,
 };
 use crate::config::{AuthenticatorPolicy, Authenticators};
@@ -71,6 +72,13 @@ impl Acceptance {
     #[must_use]
     pub const fn product(&self) -> &'static str {
         self.product
+    }
+
+    /// What a refused credential shows of its maker.
+    #[must_use]
+    pub fn evidence(&self, credential: &Credential) -> Evidence {
+        let anchors = self.required.as_ref().unwrap_or(TrustAnchors::yubico());
+        Evidence::of(credential, proven_aaguid(credential), anchors)
     }
 
     /// Judges a credential whose signatures have been verified.

@@ -5,6 +5,7 @@
 
 mod acceptance;
 mod anchors;
+mod evidence;
 mod fault;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use webauthn_rs_proto::{AttestationConveyancePreference, AttestationFormat, Resi
 
 pub use acceptance::{Acceptance, Accepted};
 pub use anchors::{TrustAnchors, UnreadableAnchor};
+pub use evidence::{Evidence, RegistrationFault};
 pub use fault::KeyFault;
 pub use webauthn_rs::prelude::DiscoverableAuthentication;
 
@@ -122,17 +124,26 @@ impl RelyingParty {
     /// Verifies a new credential and judges it by what is accepted now.
     ///
     /// # Errors
-    /// What is wrong with it, or why it is not accepted.
+    /// What is wrong with it, or why it is not accepted and what it has shown of its maker.
     pub fn verify_registration(
         &self,
         credential: &RegisterPublicKeyCredential,
         state: &PasskeyRegistration,
         acceptance: &Acceptance,
-    ) -> Result<AcceptedCredential, KeyFault> {
+    ) -> Result<AcceptedCredential, RegistrationFault> {
         check_client_data(&credential.response.client_data_json)?;
-        let passkey = self.webauthn.finish_passkey_registration(credential, state)?;
+        let passkey = self.webauthn.finish_passkey_registration(credential, state).map_err(KeyFault::from)?;
         let credential = Credential::from(passkey);
-        let accepted = acceptance.judge(&credential)?;
+        let accepted = acceptance.judge(&credential).map_err(|fault| {
+            let evidence = acceptance.evidence(&credential);
+            tracing::warn!(
+                aaguid = ?evidence.aaguid,
+                attested_by = ?evidence.issuer,
+                cause = ?evidence.cause,
+                "security key refused: {fault}"
+            );
+            RegistrationFault { fault, evidence: Some(evidence) }
+        })?;
         Ok(AcceptedCredential { passkey: Passkey::from(credential), accepted })
     }
 }

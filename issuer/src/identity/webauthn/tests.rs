@@ -7,7 +7,10 @@ use vouch_issuer_api::error::ErrorCode;
 use webauthn_rs::prelude::{Credential, Passkey};
 use webauthn_rs_proto::{AttestationConveyancePreference, ResidentKeyRequirement, UserVerificationPolicy};
 
-use super::{Acceptance, AcceptedCredential, KeyFault, RelyingParty, TrustAnchors, UnreadableAnchor, credential_id};
+use super::{
+    Acceptance, AcceptedCredential, KeyFault, RegistrationFault, RelyingParty, TrustAnchors, UnreadableAnchor,
+    credential_id,
+};
 use crate::{
     store::conformance::{key, person},
     testing::authenticator::{AAGUID, Attestation, ISSUER, Maker, SecurityKey},
@@ -33,9 +36,29 @@ fn made_by(maker: &Maker, models: &[Uuid]) -> Acceptance {
 }
 
 fn register(key: &mut SecurityKey, acceptance: &Acceptance) -> Result<AcceptedCredential, KeyFault> {
+    explained(key, acceptance).map_err(|refused| refused.fault)
+}
+
+fn explained(key: &mut SecurityKey, acceptance: &Acceptance) -> Result<AcceptedCredential, RegistrationFault> {
     let party = relying_party();
     let (options, state) = party.start_registration(&person("alice"), acceptance).unwrap();
     party.verify_registration(&key.register(&options), &state, acceptance)
+}
+
+#[test]
+fn a_refused_key_is_described_by_its_model_its_maker_and_what_is_wrong() {
+    let foreign = Maker::new();
+    let evidence = |key: &mut SecurityKey, acceptance: &Acceptance| explained(key, acceptance).unwrap_err().to_string();
+    let text = evidence(&mut SecurityKey::new(Attestation::Packed(Maker::new())), &made_by(&foreign, &[]));
+    assert!(
+        text.starts_with(&format!("the maker of the security key is not trusted here (model {AAGUID}, attested by"))
+    );
+    assert!(text.contains("CN=Test attestation root") && text.contains("no trusted root has issued"), "{text}");
+    assert!(evidence(&mut SecurityKey::unattested(), &yubikey()).contains("no attestation certificate"));
+    let (maker, other) = (Maker::new(), Uuid::from_u128(1));
+    let acceptance = made_by(&maker, &[other]);
+    let text = evidence(&mut SecurityKey::new(Attestation::Packed(maker)), &acceptance);
+    assert!(text.contains(&format!("not accepted here (model {AAGUID}, attested by")), "{text}");
 }
 
 fn enrolled(key: &mut SecurityKey) -> Passkey {
@@ -203,7 +226,10 @@ fn refuses_a_registration_for_another_challenge() {
     let (options, _) = party.start_registration(&person("alice"), &acceptance).unwrap();
     let (_, other_state) = party.start_registration(&person("alice"), &acceptance).unwrap();
     let credential = SecurityKey::unattested().register(&options);
-    assert_eq!(party.verify_registration(&credential, &other_state, &acceptance).unwrap_err(), KeyFault::Challenge);
+    assert_eq!(
+        party.verify_registration(&credential, &other_state, &acceptance).unwrap_err().fault,
+        KeyFault::Challenge
+    );
 }
 
 #[test]
