@@ -2,6 +2,7 @@
 
 use std::{
     io::Write as _,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -46,7 +47,7 @@ impl Cluster {
         for archive in images.archives() {
             command.arg("-image").arg(archive);
         }
-        command.env_remove("CLUSTER_DIR").env_remove("KUBECONFIG").stderr(Stdio::piped());
+        command.process_group(0).env_remove("CLUSTER_DIR").env_remove("KUBECONFIG").stderr(Stdio::piped());
         let ran = Ran::to_the_end(format!("cluster up -nodes {nodes}"), &mut command).succeeded();
         let exported = ran.stdout.lines().find_map(|line| line.strip_prefix("export CLUSTER_DIR="));
         let folder = exported.unwrap_or_else(|| panic!("{ran}")).trim_matches(['"', '\'']);
@@ -141,6 +142,8 @@ impl Cluster {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        // Ctrl-C at the terminal is for whoever runs this process.
+        command.process_group(0);
         command.env("CLUSTER_DIR", &self.description.dir).env("KUBECONFIG", self.kubeconfig());
         command
     }

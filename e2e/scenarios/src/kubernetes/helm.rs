@@ -1,13 +1,14 @@
 //! The chart, as Helm installs it.
 
 use std::{
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use tempfile::TempDir;
 
-use super::{OPERATORS, cluster::Cluster};
+use super::cluster::Cluster;
 use crate::{binaries, process::Ran};
 
 /// What Helm calls it.
@@ -18,6 +19,7 @@ const NAME: &str = "vouch";
 pub struct Release {
     program: PathBuf,
     kubeconfig: PathBuf,
+    namespace: String,
     /// Helm's own settings and caches; a person's are none of ours.
     home: TempDir,
 }
@@ -28,9 +30,14 @@ impl Release {
     /// # Panics
     /// When there is no Helm.
     #[must_use]
-    pub fn new(cluster: &Cluster) -> Self {
+    pub fn new(cluster: &Cluster, namespace: &str) -> Self {
         let home = tempfile::Builder::new().prefix("helm-").tempdir().unwrap();
-        Self { program: binaries::helm(), kubeconfig: cluster.kubeconfig().to_owned(), home }
+        Self {
+            program: binaries::helm(),
+            kubeconfig: cluster.kubeconfig().to_owned(),
+            namespace: namespace.to_owned(),
+            home,
+        }
     }
 
     /// Installs the chart and waits until the operator is ready.
@@ -87,12 +94,12 @@ impl Release {
         status["version"].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap()
     }
 
-    /// Runs Helm in the operator's namespace.
+    /// Runs Helm in the release's namespace.
     #[must_use]
     pub fn helm(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(&self.program);
-        command.args(arguments).args(["--namespace", OPERATORS]);
-        command.env("HOME", self.home.path()).env("KUBECONFIG", &self.kubeconfig);
+        command.args(arguments).args(["--namespace", &self.namespace]);
+        command.process_group(0).env("HOME", self.home.path()).env("KUBECONFIG", &self.kubeconfig);
         Ran::to_the_end(format!("helm {}", arguments.join(" ")), &mut command)
     }
 }

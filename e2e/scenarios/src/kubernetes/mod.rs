@@ -21,7 +21,7 @@ pub const OPERATORS: &str = "vouch-system";
 pub const OPERATOR: &str = "system:serviceaccount:vouch-system:vouch-operator";
 
 /// How many nodes: one more than may be missing while a majority of pods serves.
-const NODES: u32 = 3;
+pub const NODES: u32 = 3;
 
 /// The cluster of a run of tests, with the chart installed for every namespace.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Installation {
     #[must_use]
     pub fn new(images: &Images) -> Self {
         let cluster = Cluster::start(NODES, images);
-        let release = Release::new(&cluster);
+        let release = Release::new(&cluster, OPERATORS);
         release.install(&["--set=scope=Cluster"]);
         Self { cluster, release }
     }

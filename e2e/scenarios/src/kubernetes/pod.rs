@@ -16,6 +16,8 @@ pub struct Pod {
     pub address: Option<IpAddr>,
     /// Whether it serves.
     pub ready: bool,
+    /// How often its program was started again.
+    pub restarts: u64,
 }
 
 impl Pod {
@@ -39,14 +41,13 @@ impl Pod {
 impl From<&Value> for Pod {
     fn from(pod: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+        let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
         Self {
             name: text(&pod["metadata"]["name"]),
             node: text(&pod["spec"]["nodeName"]),
             address: pod["status"]["podIP"].as_str().and_then(|address| address.parse().ok()),
-            ready: conditions
-                .into_iter()
-                .any(|condition| condition["type"] == "Ready" && condition["status"] == "True"),
+            restarts: pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or_default(),
+            ready: conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An organisation whose issuer runs in a namespace of the cluster, with people and AWS around it.
 
-use std::{net::SocketAddr, ops::Deref, process::Command};
+use std::{net::SocketAddr, ops::Deref, os::unix::process::CommandExt as _, process::Command};
 
 use serde_json::{Value, json};
 use vouch_crds::names::{condition, label, signing_keys};
@@ -18,7 +18,8 @@ use crate::{
 
 /// The `VouchIssuer` of every site.
 pub const ISSUER: &str = "vouch";
-const TLS_SECRET: &str = "vouch-tls";
+/// Its certificate.
+pub const TLS_SECRET: &str = "vouch-tls";
 const PUBLIC_PORT: u16 = 443;
 
 /// A namespace with an issuer in it. Dropping it deletes the namespace.
@@ -33,10 +34,16 @@ impl<'a> Site<'a> {
     /// A namespace with the certificate of an issuer that is not declared yet.
     #[must_use]
     pub fn prepare(installation: &'a Installation, namespace: &str) -> Self {
-        let site = Self { scenery: Scenery::new(), installation, namespace: namespace.to_owned() };
+        let site = Self::new(installation, namespace);
         let _ = site.cluster().kubectl(&["create", "namespace", namespace]).succeeded();
-        site.provide_certificate();
+        let _ = site.provide_certificate();
         site
+    }
+
+    /// The same with a namespace that exists, in which nothing is done.
+    #[must_use]
+    pub fn new(installation: &'a Installation, namespace: &str) -> Self {
+        Self { scenery: Scenery::new(), installation, namespace: namespace.to_owned() }
     }
 
     /// The example organisation, once its issuer is ready and reached under its name.
@@ -81,6 +88,14 @@ impl<'a> Site<'a> {
     /// When it does not come to that.
     pub fn declare(&self, manifest: &Manifest) {
         self.apply(manifest);
+        self.await_issuer();
+    }
+
+    /// Waits until the issuer is ready, and makes its name lead to its Service.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn await_issuer(&self) {
         self.await_condition(condition::READY, "True", "AsDeclared");
         self.cloud.standin.route(ISSUER_HOST, self.service());
     }
@@ -119,7 +134,7 @@ impl<'a> Site<'a> {
     pub fn plugin(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(binaries::path("kubectl-vouch"));
         command.args(arguments).args(["--namespace", &self.namespace]);
-        command.env("KUBECONFIG", self.cluster().kubeconfig());
+        command.process_group(0).env("KUBECONFIG", self.cluster().kubeconfig());
         Ran::to_the_end(format!("kubectl vouch {}", arguments.join(" ")), &mut command)
     }
 
@@ -187,18 +202,24 @@ impl<'a> Site<'a> {
         Pod::of(&self.cluster().get(&["--namespace", &self.namespace, "pods", &ours]).unwrap_or_default())
     }
 
-    /// Waits until every pod that is wanted serves, and nobody else is there.
+    /// Waits until as many pods serve as are wanted, and nobody else is there.
     ///
     /// # Panics
     /// When it does not come to that.
     pub fn await_pods(&self, wanted: usize) -> Vec<Pod> {
+        self.await_pods_that(&format!("{wanted} ready pods"), |pods| {
+            pods.len() == wanted && pods.iter().all(|pod| pod.ready)
+        })
+    }
+
+    /// Waits until the pods are as they should be.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn await_pods_that(&self, description: &str, test: impl Fn(&[Pod]) -> bool) -> Vec<Pod> {
         let ours = format!("--selector={}={ISSUER}", label::INSTANCE);
         let what = ["--namespace", &self.namespace, "pods", &ours];
-        let list = self.cluster().await_object(&format!("{wanted} ready pods"), &what, |list| {
-            let pods = Pod::of(list);
-            pods.len() == wanted && pods.iter().all(|pod| pod.ready)
-        });
-        Pod::of(&list)
+        Pod::of(&self.cluster().await_object(description, &what, |list| test(&Pod::of(list))))
     }
 
     /// The Secret with the signing keys.
@@ -222,17 +243,15 @@ impl<'a> Site<'a> {
         ids.collect()
     }
 
-    fn provide_certificate(&self) {
+    /// Makes the Secret with the certificate.
+    ///
+    /// # Panics
+    /// When it is refused.
+    #[must_use]
+    pub fn provide_certificate(&self) -> Ran {
         let files = self.issuers_certificate();
-        let read = |path| std::fs::read_to_string(path).unwrap();
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": {"name": TLS_SECRET, "namespace": self.namespace},
-            "stringData": {"tls.crt": read(&files.certificate), "tls.key": read(&files.key)},
-        });
-        self.cluster().apply(&secret.to_string());
+        let [certificate, key] = [files.certificate, files.key].map(|path| path.display().to_string());
+        self.kubectl(&["create", "secret", "tls", TLS_SECRET, "--cert", &certificate, "--key", &key]).succeeded()
     }
 }
 

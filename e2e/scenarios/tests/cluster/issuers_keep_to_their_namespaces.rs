@@ -1,0 +1,45 @@
+//! Two issuers in two namespaces of one cluster know nothing of each other; a second one in a namespace is refused, and
+//! the first goes on.
+
+use vouch_scenarios::kubernetes::{
+    self,
+    site::{Site, condition_of},
+};
+
+#[test]
+fn two_issuers_in_two_namespaces_have_their_own_keys_and_people() {
+    let (installation, _together) = kubernetes::together();
+    let [here, there] = ["here", "there"].map(|namespace| Site::start(installation, namespace));
+    let (keys_here, keys_there) = (here.published_keys(), there.published_keys());
+    assert!(keys_here.iter().all(|kid| !keys_there.contains(kid)), "{keys_here:?} {keys_there:?}");
+
+    let (_alice, key) = here.signed_in("alice");
+    let mut stranger = there.developer("alice");
+    stranger.insert(&key);
+    let mut terminal = stranger.vouch_at_terminal(&["login", "https://vouch.example.com"]);
+    let _ = vouch_scenarios::developer::unlock_unless_it_ends(&mut terminal);
+    let refused = terminal.finish();
+    assert!(!refused.status.success(), "{}", refused.text);
+    assert!(there.object("vouchuser", "alice-example-com-ff8d9819fc0e12bf").is_none());
+    assert!(here.object("vouchuser", "alice-example-com-ff8d9819fc0e12bf").is_some());
+}
+
+#[test]
+fn a_second_issuer_of_a_namespace_is_refused() {
+    let (installation, _together) = kubernetes::together();
+    let site = Site::start(installation, "taken");
+    let mut second = site.manifest();
+    second.issuer["metadata"]["name"] = "second".into();
+    second.issuer["spec"]["url"] = "https://second.example.com".into();
+    site.apply(&second);
+    let what = ["--namespace", site.namespace(), "vouchissuer", "second"];
+    let refused = site.cluster().await_object("a refusal", &what, |issuer| {
+        condition_of(issuer, "Ready").is_some_and(|ready| ready["reason"] == "NamespaceTaken")
+    });
+    let ready = condition_of(&refused, "Ready").unwrap();
+    assert_eq!(ready["status"], "False");
+    assert!(ready["message"].as_str().unwrap().contains("VouchIssuer vouch is older"), "{ready}");
+    assert!(site.object("deployment", "second").is_none());
+    assert!(site.object("secret", "second-signing-keys").is_none());
+    site.await_condition("Ready", "True", "AsDeclared");
+}

@@ -1,0 +1,33 @@
+//! With an autoscaler the operator never says how many pods there are, whatever else it writes.
+
+use serde_json::json;
+use vouch_crds::names::condition;
+use vouch_scenarios::kubernetes::{
+    self, OPERATORS,
+    site::{ISSUER, Site},
+};
+
+#[test]
+fn the_autoscaler_keeps_its_replicas() {
+    let (installation, _together) = kubernetes::together();
+    let site = Site::start_with(installation, "autoscaled", |manifest| {
+        manifest.issuer["spec"]["deployment"] = json!({"autoscaling": {"minReplicas": 2, "maxReplicas": 5}});
+    });
+    let autoscaler = site.object("horizontalpodautoscaler", ISSUER).expect("an autoscaler");
+    assert_eq!(autoscaler["spec"]["scaleTargetRef"]["name"], ISSUER);
+    // The autoscaler's own hand: it writes the scale subresource.
+    let _ = site.kubectl(&["scale", "deployment", ISSUER, "--replicas=4"]).succeeded();
+    site.await_pods(4);
+
+    site.patch(&json!({"spec": {"deployment": {"annotations": {"example.com/generation": "2"}}}}));
+    let deployment = ["--namespace", site.namespace(), "deployment", ISSUER];
+    site.cluster().await_object("the change in the pods", &deployment, |deployment| {
+        deployment["spec"]["template"]["metadata"]["annotations"]["example.com/generation"] == "2"
+    });
+    site.await_condition(condition::READY, "True", "AsDeclared");
+    site.await_pods(4);
+    let deployment = site.object("deployment", ISSUER).unwrap();
+    assert_eq!(deployment["spec"]["replicas"], 4);
+    let managed = deployment["metadata"]["managedFields"].to_string();
+    assert!(!managed.is_empty(), "{OPERATORS}: {managed}");
+}
