@@ -69,11 +69,9 @@ impl Action {
     pub const fn grants(self) -> bool {
         match self {
             Self::Invited | Self::Enrolled | Self::KeyAdded | Self::Login | Self::Minted | Self::Enabled => true,
-            Self::KeyRenamed
-            | Self::KeyRemoved
-            | Self::LoggedOutEverywhere
-            | Self::Disabled
-            | Self::SigningKey => false,
+            Self::KeyRenamed | Self::KeyRemoved | Self::LoggedOutEverywhere | Self::Disabled | Self::SigningKey => {
+                false
+            }
         }
     }
 }

@@ -75,7 +75,10 @@ pub async fn follow(issuer: SharedIssuer, database: Database) {
 }
 
 fn report(error: &OutboxError) {
-    tracing::error!(error = error as &dyn std::error::Error, "audit lines of administration commands wait in the database");
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "audit lines of administration commands wait in the database"
+    );
 }
 
 /// Prints everything that is left there; how many lines that was.

@@ -8,6 +8,8 @@ pub mod configuration;
 pub mod fault;
 pub mod follow;
 pub mod signing_keys;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Once, time::Duration};
 

@@ -70,6 +70,12 @@ impl From<StoreError> for ApiError {
                 Self::new(ErrorCode::Conflict, "Your record was changed at the same moment.").hint("Try again.")
             }
             StoreError::Missing => Self::new(ErrorCode::NotFound, "There is no such person any more."),
+            StoreError::ReadOnly(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "store");
+                let words =
+                    "Nobody can sign in or change security keys at the moment: the issuer cannot write to its records.";
+                Self::new(ErrorCode::Unavailable, words).hint("Sessions that have begun go on. Try again in a minute.")
+            }
             other => {
                 tracing::error!(error = &other as &dyn std::error::Error, "store");
                 Self::new(ErrorCode::Unavailable, "The issuer cannot reach its records now.")
@@ -82,8 +88,7 @@ impl From<StoreError> for ApiError {
 impl From<TrailFault> for ApiError {
     fn from(fault: TrailFault) -> Self {
         tracing::error!(%fault, "nothing is granted without a line on the audit trail");
-        Self::new(ErrorCode::Unavailable, "The issuer cannot write its audit trail now.")
-            .hint("Try again in a minute.")
+        Self::new(ErrorCode::Unavailable, "The issuer cannot write its audit trail now.").hint("Try again in a minute.")
     }
 }
 

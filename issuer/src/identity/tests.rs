@@ -12,12 +12,12 @@ use super::{enrollment::Registrar, refusal::Refusal};
 use crate::{
     clock::Clock as _,
     config::Config,
+    store::record::UserRecord,
     testing::{
         authenticator::SecurityKey,
         client::Client,
         issuer::{TestIssuer, config},
     },
-    store::record::UserRecord,
 };
 
 fn reconfigure(issuer: &TestIssuer, change: impl FnOnce(&mut Config)) {

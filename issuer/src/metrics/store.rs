@@ -58,7 +58,8 @@ impl<S: Store> MeteredStore<S> {
     ) -> Result<T, StoreError> {
         let began = Instant::now();
         let result = call.await;
-        let failed = matches!(result, Err(StoreError::Unavailable(_) | StoreError::Corrupt { .. }));
+        let failed =
+            matches!(result, Err(StoreError::Unavailable(_) | StoreError::ReadOnly(_) | StoreError::Corrupt { .. }));
         self.meter.call(operation, began.elapsed(), failed);
         result
     }

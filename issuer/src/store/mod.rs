@@ -63,6 +63,9 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// The store takes no writes now; reads go on with what it knows.
+    #[error("the store takes no writes now")]
+    ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The store itself fails (disk, lock, network).
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

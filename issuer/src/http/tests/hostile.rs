@@ -95,7 +95,9 @@ async fn good_body(client: &Client<'_>, path: &str, key: &mut SecurityKey) -> Va
 
 #[tokio::test]
 async fn a_session_that_ends_while_a_request_is_on_its_way_does_nothing() {
-    let takes_a_body = |route: &Route| route.access == Access::Session && [Method::POST, Method::PATCH, Method::PUT].contains(&route.method);
+    let takes_a_body = |route: &Route| {
+        route.access == Access::Session && [Method::POST, Method::PATCH, Method::PUT].contains(&route.method)
+    };
     let routes: Vec<_> = routes().into_iter().filter(takes_a_body).collect();
     assert_eq!(routes.len(), 5);
     for (route, how) in routes.iter().flat_map(|route| ENDS.map(|how| (route, how))) {
@@ -123,7 +125,9 @@ async fn a_session_that_ends_while_a_request_is_on_its_way_does_nothing() {
 
 #[tokio::test]
 async fn whoever_loses_the_right_to_sign_in_or_enroll_while_asking_for_it_does_not_get_it() {
-    for (how, code) in [("disabled", "user_disabled"), ("key removed", "key_unknown"), ("domain given up", "user_disabled")] {
+    for (how, code) in
+        [("disabled", "user_disabled"), ("key removed", "key_unknown"), ("domain given up", "user_disabled")]
+    {
         let issuer = TestIssuer::new().await;
         let mut key = SecurityKey::unattested();
         let client = Client::new(&issuer);

@@ -41,6 +41,9 @@ pub enum ClusterFault {
 
 impl From<ClusterFault> for StoreError {
     fn from(fault: ClusterFault) -> Self {
-        Self::Unavailable(Box::new(fault))
+        match fault {
+            ClusterFault::NotSynced(_) => Self::Unavailable(Box::new(fault)),
+            _ => Self::ReadOnly(Box::new(fault)),
+        }
     }
 }

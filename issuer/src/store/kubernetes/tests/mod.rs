@@ -7,9 +7,11 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use vouch_crds::names::user_object_name;
+use vouch_issuer_api::error::ErrorCode;
 
 use super::{KubernetesStore, Scope};
 use crate::{
+    http::error::ApiError,
     store::{
         Store, StoreError,
         conformance::{Subject, key, person},
@@ -215,7 +217,11 @@ async fn reads_go_on_and_writes_are_refused_while_the_api_server_is_away() {
     server.fail(|_, _| Some(500));
     let next = UserRecord { used_challenges: Vec::new(), keys: vec![key("a2V5LW9uZQ")], ..alice.user.clone() };
     let refused = store.replace(&alice, &next).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
+    assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused}");
+    let told = ApiError::from(refused);
+    assert_eq!(told.code, ErrorCode::Unavailable);
+    assert!(told.description.starts_with("Nobody can sign in"), "{told:?}");
+    assert!(told.hint.unwrap().starts_with("Sessions that have begun go on."));
     assert!(store.user(alice.user.id).await.unwrap().is_some());
     store.health().await.unwrap();
     server.heal();
@@ -254,6 +260,6 @@ async fn an_object_that_has_the_name_of_another_person_is_named() {
     let bob = declared("bob@example.com", "2026-11-21T09:00:00Z", OLD);
     server.put(&path(&user_object_name("alice@example.com")), bob);
     let error = server.store().await.create(&person("alice")).await.unwrap_err();
-    let StoreError::Unavailable(fault) = &error else { panic!("{error}") };
+    let StoreError::ReadOnly(fault) = &error else { panic!("{error}") };
     assert!(fault.to_string().contains("is for another address"), "{fault}");
 }
