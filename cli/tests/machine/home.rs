@@ -9,9 +9,12 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use vouch_cli::agent::{
-    client::Client,
-    protocol::{AgentStatus, Reply, Request},
+use vouch_cli::{
+    agent::{
+        client::Client,
+        protocol::{AgentStatus, Reply, Request},
+    },
+    error::Failure,
 };
 
 use crate::world::World;
@@ -35,6 +38,14 @@ impl Home {
     /// A home that knows no issuer.
     pub fn new() -> Self {
         Self { folder: TempDir::new().unwrap(), environment: Vec::new() }
+    }
+
+    /// A home set up for an issuer that nobody asks.
+    pub fn set_up() -> Self {
+        let home = Self::new();
+        fs::create_dir_all(home.path(".config/vouch")).unwrap();
+        fs::write(home.path(".config/vouch/config.toml"), "issuer = \"https://vouch.example.com\"\n").unwrap();
+        home
     }
 
     /// A home set up for the issuer of `world`, which it trusts.
@@ -91,6 +102,12 @@ impl Home {
 
     /// Signs in with an assertion the issuer of the tests takes.
     pub fn login(&self, world: &World) {
+        let reply = self.try_login(world);
+        assert!(matches!(reply, Ok(Reply::Session(_))), "{reply:?}");
+    }
+
+    /// The same, whatever comes of it.
+    pub fn try_login(&self, world: &World) -> Result<Reply, Failure> {
         assert_eq!(self.run(&["agent", "start"]).code, 0);
         let issuer = world.url.clone();
         let mut client = self.client();
@@ -105,8 +122,7 @@ impl Home {
             "response": {"authenticatorData": "AAAA", "clientDataJSON": "AAAA", "signature": "AAAA", "userHandle": null},
         }))
         .unwrap();
-        let reply = client.call(Request::Login { issuer, state: "sealed".to_owned(), assertion: Box::new(assertion) });
-        assert!(matches!(reply, Ok(Reply::Session(_))), "{reply:?}");
+        client.call(Request::Login { issuer, state: "sealed".to_owned(), assertion: Box::new(assertion) })
     }
 
     /// `vouch credential aws --role ROLE`, which must succeed.

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use vouch_cli::agent::protocol::{EndReason, Reply, Request};
+use vouch_cli::{
+    agent::protocol::{EndReason, Reply, Request},
+    error::Category,
+};
 
 use crate::{
     home::{Home, wait_until},
@@ -25,6 +28,17 @@ fn watching(world: &World) {
 fn a_proof_is_repeated_once_with_the_issuers_nonce() {
     let (world, _home) = signed_in();
     assert_eq!(world.with(|facts| facts.logins), 2);
+}
+
+#[test]
+fn a_token_that_whoever_copies_it_can_use_is_not_taken() {
+    let world = World::start();
+    let home = Home::at(&world);
+    world.with(|facts| facts.token_type = Some("Bearer"));
+    assert_eq!(home.try_login(&world).unwrap_err().category, Category::Denied);
+    assert!(home.status().session.is_none());
+    world.with(|facts| facts.token_type = Some("dpop"));
+    home.login(&world);
 }
 
 #[test]
@@ -79,7 +93,8 @@ fn logout_forgets_the_session_here() {
     assert_eq!(home.run(&["logout"]).code, 0);
     let status = home.status();
     assert_eq!((status.session, status.credentials), (None, Vec::new()));
-    assert_eq!(home.run(&["logout"]).code, 0, "twice is as good as once");
+    let again = home.run(&["logout"]);
+    assert_eq!((again.code, again.stderr.as_str()), (0, "Nobody was signed in.\n"), "twice is as good as once");
     let ran = home.run(&["credential", "aws", "--role", DEV]);
     assert_eq!(ran.stderr, "vouch: you are not signed in (you signed out just now). Run: vouch login\n");
 }
@@ -144,6 +159,41 @@ fn status_tells_people_and_scripts_the_same() {
 }
 
 #[test]
+fn under_json_stdout_is_one_object_whatever_happens() {
+    let (_world, home) = signed_in();
+    let object = |arguments: &[&str]| {
+        let ran = home.run(&[arguments, &["--output", "json"]].concat());
+        let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        assert!(answer.is_object(), "{arguments:?}: {ran:?}");
+        (ran.code, answer)
+    };
+    assert_eq!(object(&["login"]).1["session"]["email"], "alice@example.com");
+    assert_eq!(object(&["aws", "roles"]).1["roles"][0]["role"], DEV);
+    let config = object(&["doctor", "config"]).1["checks"][0]["finding"].as_str().unwrap().to_owned();
+    assert!(config.starts_with(home.path(".config").to_str().unwrap()), "no tilde for programs: {config}");
+    let status = object(&["status"]).1;
+    assert!(std::path::Path::new(status["config_file"].as_str().unwrap()).is_absolute());
+    let setup = object(&["setup", "aws", "--role", DEV, "--profile", "vouch-dev"]).1;
+    assert_eq!((&setup["change"], &setup["profiles"][0]), (&"added".into(), &"vouch-dev".into()));
+    let (code, refused) = object(&["setup", "aws", "--role", DEV, "--profile", "a b"]);
+    assert_eq!((code, refused["error"]["category"].as_str()), (7, Some("usage")));
+    assert_eq!(object(&["logout"]).1["signed_out"], true);
+    assert_eq!(object(&["logout"]).1["signed_out"], false);
+    let (code, failed) = object(&["keys", "list"]);
+    assert_eq!((code, failed["error"]["exit_code"].as_i64()), (2, Some(2)));
+    assert_eq!(failed["error"]["hint"], "Run: vouch login");
+}
+
+#[test]
+fn an_area_of_the_doctor_can_be_asked_for_by_every_name_it_prints() {
+    let (_world, home) = signed_in();
+    for area in ["config", "environment", "issuer", "security", "agent", "session", "aws"] {
+        let ran = home.run(&["doctor", area]);
+        assert!(ran.stdout.lines().any(|line| line.contains(&format!(" {area} "))), "{ran:?}");
+    }
+}
+
+#[test]
 fn an_issuer_with_an_untrusted_certificate_is_explained() {
     let world = World::start();
     let mut home = Home::at(&world);
@@ -152,6 +202,8 @@ fn an_issuer_with_an_untrusted_certificate_is_explained() {
     home.set("VOUCH_CA_BUNDLE", other.to_str().unwrap());
     let ran = home.run(&["doctor", "issuer", "--output", "json"]);
     assert_eq!(ran.code, 1);
+    let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(answer["checks"][0]["state"], "problem");
     assert!(ran.stdout.contains("not signed by an authority this machine trusts"), "{}", ran.stdout);
     assert!(ran.stdout.contains("VOUCH_CA_BUNDLE"), "{}", ran.stdout);
 }

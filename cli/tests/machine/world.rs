@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::{runtime::Runtime, sync::watch};
 use vouch_issuer_api::{
-    aws::AwsTokenRequest,
+    aws::{AwsRolesQuery, AwsTokenRequest},
     enroll::EnrollChallengeRequest,
     error::{ErrorBody, ErrorCode},
     paths,
@@ -33,6 +33,10 @@ pub const DEV: &str = "arn:aws:iam::111111111111:role/vouch/VouchAccess";
 pub const PROD: &str = "arn:aws:iam::222222222222:role/vouch/VouchDeploy";
 pub const HUB: &str = "arn:aws:iam::999999999999:role/vouch/VouchAccess";
 pub const DIRECT: &str = "arn:aws:iam::999999999999:role/VouchDeveloper";
+
+/// Why [`PROD`] is refused.
+pub const NOT_DECLARED: &str =
+    "role vouch/VouchDeploy in account 222222222222 is not declared by AwsFederation vouch/acme";
 
 const NONCE: &str = "nonce-1";
 const TOKEN: &str = "session-token";
@@ -60,6 +64,8 @@ pub struct Facts {
     pub codes: Vec<String>,
     /// The name in the discovery document, when it is not the right one.
     pub calls_itself: Option<&'static str>,
+    /// The type of session tokens, when it is not the right one.
+    pub token_type: Option<&'static str>,
     /// Code and text with which STS refuses an action.
     pub sts_refuses: Option<(&'static str, &'static str, &'static str)>,
 }
@@ -230,10 +236,10 @@ fn info(lifetime: i64, ahead: i64) -> Value {
 }
 
 async fn token(State(shared): State<Shared>, headers: HeaderMap, Form(form): Form<Vec<(String, String)>>) -> Response {
-    let (lifetime, ahead) = {
+    let (lifetime, ahead, token_type) = {
         let mut facts = shared.facts.lock().unwrap();
         facts.logins += 1;
-        (facts.lifetime, facts.clock_ahead)
+        (facts.lifetime, facts.clock_ahead, facts.token_type.unwrap_or("DPoP"))
     };
     if let Err(refusal) = proof(&shared, &headers, "POST", paths::TOKEN) {
         return refusal;
@@ -243,7 +249,7 @@ async fn token(State(shared): State<Shared>, headers: HeaderMap, Form(form): For
     }
     shared.ended.send_replace(false);
     let answer =
-        json!({"access_token": TOKEN, "token_type": "DPoP", "expires_in": 1, "session": info(lifetime, ahead)});
+        json!({"access_token": TOKEN, "token_type": token_type, "expires_in": 1, "session": info(lifetime, ahead)});
     Json(answer).into_response()
 }
 
@@ -283,12 +289,13 @@ async fn aws_token(State(shared): State<Shared>, headers: HeaderMap, Json(reques
         .into_response()
 }
 
-async fn aws_roles(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+async fn aws_roles(State(shared): State<Shared>, headers: HeaderMap, Query(query): Query<AwsRolesQuery>) -> Response {
     if let Err(refusal) = session(&shared, &headers, "GET", paths::AWS_ROLES) {
         return refusal;
     }
     let role = json!({"role": DEV, "federation": "vouch/acme", "via": HUB, "max_session_seconds": 3600});
-    Json(json!({"roles": [role]})).into_response()
+    let is_refused = query.role.is_some_and(|role| role.to_string() == PROD);
+    Json(json!({"roles": [role], "refusal": is_refused.then_some(NOT_DECLARED)})).into_response()
 }
 
 async fn sts(State(shared): State<Shared>, headers: HeaderMap, Form(form): Form<Vec<(String, String)>>) -> Response {
