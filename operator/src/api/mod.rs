@@ -2,7 +2,7 @@
 //!
 //! Nothing is tried again in here: whoever asked decides, knowing whether the lease is still held.
 
-mod path;
+pub(crate) mod path;
 
 use std::{
     future::Future,

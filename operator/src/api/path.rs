@@ -4,14 +4,14 @@ use http::{Method, Request};
 
 /// The verb and the resource of a request, as RBAC names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) verb: &'static str,
+pub(crate) struct Target {
+    pub(crate) verb: &'static str,
     /// `deployments`, `vouchusers/status`; `discovery` for everything that is no resource.
-    pub(super) resource: String,
+    pub(crate) resource: String,
 }
 
 impl Target {
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let segments: Vec<&str> = request.uri().path().split('/').filter(|segment| !segment.is_empty()).collect();
         let below_version = match segments.as_slice() {
             ["api", _version, rest @ ..] | ["apis", _, _version, rest @ ..] => rest,
@@ -41,7 +41,7 @@ impl Target {
         Self { verb, resource }
     }
 
-    pub(super) fn is_watch(&self) -> bool {
+    pub(crate) fn is_watch(&self) -> bool {
         self.verb == "watch"
     }
 }

@@ -1,0 +1,105 @@
+//! `kubectl vouch`: what an administrator does beside `kubectl apply`.
+//!
+//! It holds no right of its own: everything is asked of the API server with the kubeconfig of whoever runs it. People are
+//! looked after by the same code as in an issuer that runs alone ([`people`]); keys are changed by the operator alone, on
+//! order ([`orders`]). It never reads a signing key.
+
+pub mod access;
+pub mod args;
+pub mod complete;
+pub mod connect;
+pub mod example;
+pub mod issuer;
+pub mod keys;
+pub mod orders;
+pub mod people;
+pub mod progress;
+pub mod reference;
+pub mod refusal;
+pub mod status;
+#[cfg(test)]
+mod testing;
+pub mod trouble;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use self::{
+    args::{Cli, ClusterArgs, ClusterCommand, Command, Output, Patience},
+    connect::Connection,
+    keys::KeyTable,
+    orders::Order,
+    trouble::Trouble,
+};
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever closes the pipe has read enough.
+        Err(Trouble::System(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(trouble) => {
+            let _nobody_listens = writeln!(io::stderr(), "kubectl vouch: {}", trouble::told(&trouble));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Trouble> {
+    match cli.command {
+        Command::Example(example) => write(example::manifest(example)),
+        Command::Completions(args) => write(&complete::script(args.shell)),
+        Command::Complete(args) => write(&complete::candidates(&args.words)),
+        Command::Cluster(command) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(ask(command, &cli.cluster, cli.output))
+        }
+    }
+}
+
+/// Carries out a command that needs the cluster.
+async fn ask(command: ClusterCommand, cluster: &ClusterArgs, output: Output) -> Result<(), Trouble> {
+    let connection = Connection::open(cluster).await?;
+    let answered = answer(&connection, command, cluster, output).await;
+    answered.map_err(|trouble| connection.explain(trouble))
+}
+
+async fn answer(
+    connection: &Connection,
+    command: ClusterCommand,
+    cluster: &ClusterArgs,
+    output: Output,
+) -> Result<(), Trouble> {
+    let find = async || issuer::find(connection, cluster.issuer.as_deref()).await;
+    let order = async |order: Order, patience: Patience| {
+        print(output, &orders::give(connection, &find().await?, &order, patience.timeout, Timestamp::now).await?)
+    };
+    match command {
+        ClusterCommand::Status => {
+            print(output, &status::look(connection, cluster.issuer.as_deref(), Timestamp::now()).await?)
+        }
+        ClusterCommand::People(command) => people::answer(connection, &find().await?, command, output).await,
+        ClusterCommand::Keys => print(output, &KeyTable::of(&find().await?, Timestamp::now())),
+        ClusterCommand::Rotate(patience) => order(Order::Rotate, patience).await,
+        ClusterCommand::AcceptClock(patience) => order(Order::AcceptClock, patience).await,
+        ClusterCommand::RevokeKey(args) => order(Order::Revoke { kid: args.kid, now: args.now }, args.patience).await,
+    }
+}
+
+fn write(text: &str) -> Result<(), Trouble> {
+    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+}
+
+fn print(output: Output, answer: &(impl Serialize + std::fmt::Display)) -> Result<(), Trouble> {
+    match output {
+        Output::Text => write(&answer.to_string()),
+        Output::Json => write(&(serde_json::to_string_pretty(answer)? + "\n")),
+    }
+}

@@ -1,0 +1,291 @@
+//! Orders about signing keys. The operator alone changes keys; an order is an annotation of the `VouchIssuer`, and what
+//! has been carried out stands in its status.
+
+use std::{fmt, time::Instant};
+
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use serde::Serialize;
+use serde_json::json;
+use vouch_crds::{
+    duration::Duration,
+    issuer::{KeyState, VouchIssuer, VouchIssuerStatus},
+    names::{annotation, condition},
+};
+use vouch_issuer::admin::moment;
+use vouch_keyring::Kid;
+
+use super::{connect::Connection, keys::KeyTable, progress, trouble::Trouble};
+use crate::{reason::Reason, status::find};
+
+/// From one look to the next.
+const INTERVAL: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// What is to be done to the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Rotate as soon as verifiers know the next key.
+    Rotate,
+    /// Withdraw a key for ever.
+    Revoke {
+        /// Which key.
+        kid: Kid,
+        /// Whether the next key may sign before every verifier knows it.
+        now: bool,
+    },
+    /// Take the clock's word over the dates of the keys.
+    AcceptClock,
+}
+
+impl Order {
+    const fn annotation(&self) -> &'static str {
+        match self {
+            Self::Rotate => annotation::ROTATE_KEYS,
+            Self::Revoke { .. } => annotation::REVOKE_KEY,
+            Self::AcceptClock => annotation::ACCEPT_CLOCK,
+        }
+    }
+
+    /// An order that may be given any number of times is new by its moment.
+    fn value(&self, now: Timestamp) -> String {
+        match self {
+            Self::Revoke { kid, now: false } => kid.to_string(),
+            Self::Revoke { kid, now: true } => format!("{kid},now"),
+            Self::Rotate | Self::AcceptClock => now.to_string(),
+        }
+    }
+
+    /// Whether there is something to be done about it at all.
+    fn check(&self, issuer: &VouchIssuer) -> Result<(), Trouble> {
+        if issuer.spec.paused {
+            return Err(Trouble::Paused(issuer.name_any()));
+        }
+        let Self::Revoke { kid, now } = self else { return Ok(()) };
+        match state(issuer.status.as_ref(), kid) {
+            None => Err(Trouble::UnknownKid { issuer: issuer.name_any(), kid: kid.to_string() }),
+            Some(KeyState::Revoked) if !now => Err(Trouble::AlreadyRevoked { kid: kid.to_string() }),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn state(status: Option<&VouchIssuerStatus>, kid: &Kid) -> Option<KeyState> {
+    status?.keys.iter().find(|key| key.kid == kid.as_str()).map(|key| key.state)
+}
+
+/// What an order did to the signing keys, and what follows from it.
+#[derive(Debug, Serialize)]
+pub struct KeyOrder {
+    /// What the administrator should know now.
+    pub consequences: Vec<String>,
+    /// The keys as they are now.
+    #[serde(flatten)]
+    pub table: KeyTable,
+}
+
+impl fmt::Display for KeyOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for consequence in &self.consequences {
+            writeln!(f, "{consequence}")?;
+        }
+        writeln!(f)?;
+        self.table.fmt(f)
+    }
+}
+
+/// Gives an order, and waits until the operator has carried it out.
+///
+/// # Errors
+/// When it cannot be given, or the operator refuses it or does not answer in time; the order stands then.
+pub async fn give(
+    connection: &Connection,
+    issuer: &VouchIssuer,
+    order: &Order,
+    patience: Duration,
+    now: fn() -> Timestamp,
+) -> Result<KeyOrder, Trouble> {
+    order.check(issuer)?;
+    let api: Api<VouchIssuer> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let (name, value) = (issuer.name_any(), order.value(now()));
+    let patch = Patch::Merge(json!({"metadata": {"annotations": {order.annotation(): value}}}));
+    let given = api.patch(&name, &PatchParams::default(), &patch).await;
+    let mut latest = given.map_err(|error| Trouble::api("the order cannot be given", error))?;
+    let deadline = Instant::now() + std::time::Duration::from(patience);
+    let mut waiting = progress::Waiting::default();
+    while !is_handled(&latest, order, &value) {
+        if Instant::now() >= deadline {
+            let (annotation, why) = (order.annotation(), why_not(&latest));
+            return Err(Trouble::NotCarriedOut { annotation, issuer: name, waited: patience, why });
+        }
+        waiting.tell("Waiting for the operator to carry out the order.");
+        tokio::time::sleep(INTERVAL).await;
+        latest =
+            api.get(&name).await.map_err(|error| Trouble::api(format!("VouchIssuer {name} cannot be read"), error))?;
+    }
+    outcome(order, issuer, &latest, now())
+}
+
+fn is_handled(issuer: &VouchIssuer, order: &Order, value: &str) -> bool {
+    let handled = issuer.status.as_ref().and_then(|status| status.handled_orders.get(order.annotation()));
+    handled.is_some_and(|handled| handled == value)
+}
+
+/// What keeps the operator from it, as far as it can be seen.
+fn why_not(issuer: &VouchIssuer) -> String {
+    let conditions = issuer.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let failing = [condition::READY, condition::KEYS_READY];
+    let failing = failing.into_iter().filter_map(|kind| find(conditions, kind)).find(|found| found.status != "True");
+    match failing {
+        Some(found) if !found.message.is_empty() => format!("{}: {}", found.reason, found.message),
+        _ => "Does it run? kubectl get lease vouch-operator --all-namespaces names the one that acts".to_owned(),
+    }
+}
+
+/// What an order came to.
+fn outcome(order: &Order, before: &VouchIssuer, after: &VouchIssuer, now: Timestamp) -> Result<KeyOrder, Trouble> {
+    let table = KeyTable::of(after, now);
+    let earlier = KeyTable::of(before, now);
+    let mut consequences = Vec::new();
+    match order {
+        Order::Rotate => consequences.push(rotated(&earlier, &table, now)),
+        Order::AcceptClock => consequences.push(clock(&earlier, &table).to_owned()),
+        Order::Revoke { kid, .. } => {
+            if state(after.status.as_ref(), kid) != Some(KeyState::Revoked) {
+                let name = after.name_any();
+                return Err(Trouble::OrderRefused(format!("Its event says why: kubectl describe vouchissuer {name}")));
+            }
+            consequences.push(format!(
+                "{kid} is withdrawn. AWS and other verifiers refuse its tokens when they next read the key set, and every \
+                 session signed with it is over: people sign in again."
+            ));
+            if table.problem.as_ref().is_some_and(|problem| problem.reason == Reason::NothingSigns.as_str()) {
+                consequences.push(format!(
+                    "NOTHING SIGNS: no login and no credential before the next key does. To let it sign now, although \
+                     verifiers may not know it yet: kubectl vouch revoke-key {kid} --now"
+                ));
+            }
+        }
+    }
+    Ok(KeyOrder { consequences, table })
+}
+
+fn rotated(before: &KeyTable, after: &KeyTable, now: Timestamp) -> String {
+    match after.next_rotation {
+        _ if before.active() != after.active() => {
+            "Rotated. Tokens of the earlier key stay valid until they expire.".to_owned()
+        }
+        Some(at) => format!(
+            "The next key signs from {} on: until then verifiers may not have read it. Nothing breaks meanwhile. If the \
+             active key has leaked, revoke it instead: kubectl vouch revoke-key KEY",
+            moment(at.max(now), now)
+        ),
+        None => "Nothing to rotate.".to_owned(),
+    }
+}
+
+fn clock(before: &KeyTable, after: &KeyTable) -> &'static str {
+    let dates = |table: &KeyTable| table.keys.iter().map(|key| (key.kid.clone(), key.published_at)).collect::<Vec<_>>();
+    let behind = before.problem.as_ref().is_some_and(|problem| problem.reason == Reason::ClockBehind.as_str());
+    if behind || dates(before) != dates(after) {
+        "Dates that lay ahead of the clock are now; rotation goes on from here."
+    } else {
+        "No date of the keys lies ahead of the clock; nothing was changed."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use serde_json::Value;
+
+    use super::*;
+    use crate::plugin::testing::{condition, issuer_json, issuer_with_keys, kid, moment as at, status};
+
+    const NOW: &str = "2026-11-21T09:00:00Z";
+
+    fn revoke(letter: char, now: bool) -> Order {
+        Order::Revoke { kid: kid(letter).parse().unwrap(), now }
+    }
+
+    fn changed(change: impl FnOnce(&mut Value)) -> VouchIssuer {
+        let mut object = issuer_json("vouch");
+        object["status"] = status();
+        change(&mut object);
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn every_order_says_what_the_operator_reads() {
+        assert_eq!(Order::Rotate.value(at(NOW)), NOW);
+        assert_eq!(revoke('Q', false).value(at(NOW)), kid('Q'));
+        assert_eq!(revoke('Q', true).value(at(NOW)), format!("{},now", kid('Q')));
+    }
+
+    #[test]
+    fn a_paused_issuer_is_given_no_order() {
+        let issuer = changed(|object| object["spec"]["paused"] = true.into());
+        assert!(matches!(Order::Rotate.check(&issuer), Err(Trouble::Paused(_))));
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_or_not_any_more_is_not_revoked() {
+        let issuer = issuer_with_keys();
+        assert!(matches!(revoke('x', false).check(&issuer), Err(Trouble::UnknownKid { .. })));
+        assert!(matches!(revoke('r', false).check(&issuer), Err(Trouble::AlreadyRevoked { .. })));
+        revoke('r', true).check(&issuer).unwrap();
+        revoke('Q', false).check(&issuer).unwrap();
+    }
+
+    #[test]
+    fn an_order_is_carried_out_when_the_status_has_its_value() {
+        let issuer = changed(|object| object["status"]["handledOrders"] = json!({annotation::ROTATE_KEYS: "1"}));
+        assert!(is_handled(&issuer, &Order::Rotate, "1"));
+        assert!(!is_handled(&issuer, &Order::Rotate, "2"));
+        assert!(!is_handled(&issuer, &Order::AcceptClock, "1"));
+    }
+
+    #[test]
+    fn a_rotation_that_must_wait_says_until_when() {
+        let done = outcome(&Order::Rotate, &issuer_with_keys(), &issuer_with_keys(), at(NOW)).unwrap();
+        assert!(done.consequences[0].starts_with("The next key signs from Dec 20 "), "{:?}", done.consequences);
+    }
+
+    #[test]
+    fn a_rotation_that_has_happened_is_told_as_such() {
+        let after = changed(|object| {
+            object["status"]["keys"][2]["state"] = "Retired".into();
+            object["status"]["keys"][3]["state"] = "Active".into();
+        });
+        let done = outcome(&Order::Rotate, &issuer_with_keys(), &after, at(NOW)).unwrap();
+        assert!(done.consequences[0].starts_with("Rotated."));
+    }
+
+    #[test]
+    fn a_revocation_after_which_nothing_signs_says_so_and_what_helps() {
+        let after = changed(|object| {
+            object["status"]["keys"][2]["state"] = "Revoked".into();
+            object["status"]["conditions"][1] = condition("KeysReady", "False", "NothingSigns", "Nothing signs.");
+        });
+        let done = outcome(&revoke('Q', false), &issuer_with_keys(), &after, at(NOW)).unwrap();
+        assert!(done.consequences[0].contains("is withdrawn"));
+        assert!(done.consequences[1].ends_with(&format!("kubectl vouch revoke-key {} --now", kid('Q'))));
+    }
+
+    #[test]
+    fn a_revocation_that_the_operator_refused_is_an_error() {
+        let refused = outcome(&revoke('Q', false), &issuer_with_keys(), &issuer_with_keys(), at(NOW));
+        assert!(matches!(refused, Err(Trouble::OrderRefused(_))));
+    }
+
+    #[test]
+    fn an_order_that_is_not_carried_out_says_what_is_in_the_way() {
+        let issuer = changed(|object| {
+            object["status"]["conditions"][1] = condition("KeysReady", "False", "KeySecretMissing", "It is gone.");
+        });
+        assert_eq!(why_not(&issuer), "KeySecretMissing: It is gone.");
+        assert!(why_not(&issuer_with_keys()).contains("kubectl get lease vouch-operator"));
+    }
+}

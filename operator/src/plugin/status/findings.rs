@@ -1,0 +1,138 @@
+//! What is wrong, and what to do about it. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use serde::Serialize;
+use vouch_crds::{issuer::VouchIssuer, names::condition};
+
+use super::gather::{Failing, Gathered, is_ready};
+use crate::{
+    reason::{Reason, Tone},
+    status::find,
+};
+
+/// How long the operator may take for its first look.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(15);
+/// How many objects with one fault are named.
+const NAMED: usize = 3;
+
+/// Something that somebody should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// `VouchIssuer vouch`, for example.
+    pub object: String,
+    /// In one word, as in conditions.
+    pub reason: String,
+    /// What is so.
+    pub message: String,
+    /// What to do; absent when it passes by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Whether somebody must look.
+    pub wrong: bool,
+}
+
+/// Everything that somebody should know, the worst first.
+pub(super) fn findings(gathered: &Gathered, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for issuer in &gathered.issuers {
+        findings.extend(of_issuer(issuer, now));
+        findings.extend(gathered.pods_of(&issuer.name_any()).filter_map(|pod| of_pod(pod, &gathered.namespace)));
+    }
+    let people = gathered.people.iter().flat_map(|people| together("VouchUser", &people.failing));
+    let clients = gathered.clients.iter().flat_map(|clients| together("OidcClient", &clients.failing));
+    findings.extend(people.chain(clients));
+    findings.sort_by_key(|finding| !finding.wrong);
+    findings
+}
+
+fn of_issuer(issuer: &VouchIssuer, now: Timestamp) -> Vec<Finding> {
+    let name = issuer.name_any();
+    let object = format!("VouchIssuer {name}");
+    let status = issuer.status.clone().unwrap_or_default();
+    if status.conditions.is_empty() {
+        let age = issuer.creation_timestamp().map(|at| now.duration_since(at.0)).unwrap_or_default();
+        return vec![unseen(object, "The operator has not looked at it yet.", age > FIRST_LOOK)];
+    }
+    let mut findings: Vec<Finding> = Vec::new();
+    for kind in [condition::PAUSED, condition::KEYS_READY, condition::AVAILABLE, condition::READY] {
+        let as_it_should_be = if kind == condition::PAUSED { "False" } else { "True" };
+        let found = find(&status.conditions, kind).filter(|found| found.status != as_it_should_be);
+        // `Ready` repeats the first condition that fails.
+        let new = found.filter(|found| {
+            !findings.iter().any(|known| known.reason == found.reason && known.message == found.message)
+        });
+        findings.extend(new.map(|found| finding(object.clone(), &found.reason, &found.message, &name)));
+    }
+    if status.observed_generation < issuer.metadata.generation {
+        findings.push(unseen(object, "The operator has not looked at the last change yet.", false));
+    }
+    findings
+}
+
+fn unseen(object: String, message: &str, wrong: bool) -> Finding {
+    let next = "Wait a moment. If it stays so, see whether the operator runs, and acts in this namespace: kubectl get lease \
+                vouch-operator --all-namespaces";
+    Finding {
+        object,
+        reason: "NotObserved".to_owned(),
+        message: message.to_owned(),
+        next: Some(next.to_owned()),
+        wrong,
+    }
+}
+
+/// A condition with what its reason tells to do.
+fn finding(object: String, reason: &str, message: &str, name: &str) -> Finding {
+    let known = Reason::ALL.iter().find(|known| known.as_str() == reason);
+    let cure = known.map(|known| known.cure()).filter(|cure| !cure.starts_with("Nothing"));
+    Finding {
+        object,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        next: cure.map(|cure| cure.replace("instance=NAME", &format!("instance={name}"))),
+        wrong: known.is_none_or(|known| known.tone() == Tone::Warning),
+    }
+}
+
+/// What keeps a pod from serving, where the pod knows.
+fn of_pod(pod: &Pod, namespace: &str) -> Option<Finding> {
+    let status = pod.status.as_ref().filter(|_| !is_ready(pod) && pod.metadata.deletion_timestamp.is_none())?;
+    let name = pod.name_any();
+    let waiting = status.container_statuses.iter().flatten().find_map(|container| {
+        let waiting = container.state.as_ref()?.waiting.as_ref()?;
+        Some((waiting.reason.clone()?, waiting.message.clone().unwrap_or_default()))
+    });
+    let unscheduled = status.conditions.iter().flatten().find_map(|found| {
+        let failing = found.type_ == "PodScheduled" && found.status == "False";
+        failing.then(|| (found.reason.clone().unwrap_or_default(), found.message.clone().unwrap_or_default()))
+    });
+    let (reason, message) = waiting.or(unscheduled)?;
+    // Every pod begins like this.
+    if ["ContainerCreating", "PodInitializing"].contains(&reason.as_str()) {
+        return None;
+    }
+    let next = if reason == "CrashLoopBackOff" {
+        format!("kubectl logs {name} -n {namespace} --previous")
+    } else {
+        format!("kubectl describe pod {name} -n {namespace}")
+    };
+    Some(Finding { object: format!("Pod {name}"), reason, message, next: Some(next), wrong: true })
+}
+
+/// One finding for all objects with one fault.
+fn together(kind: &str, failing: &[Failing]) -> Vec<Finding> {
+    let mut reasons: Vec<&str> = failing.iter().map(|object| object.reason.as_str()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let one = |reason| {
+        let alike: Vec<&Failing> = failing.iter().filter(|object| object.reason == reason).collect();
+        let names: Vec<&str> = alike.iter().take(NAMED).map(|object| object.name.as_str()).collect();
+        let more = alike.len().saturating_sub(names.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message = alike.first().map(|object| object.message.as_str()).unwrap_or_default();
+        finding(format!("{kind} {}{more}", names.join(", ")), reason, message, "")
+    };
+    reasons.into_iter().map(one).collect()
+}

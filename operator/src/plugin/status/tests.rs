@@ -1,0 +1,172 @@
+//! Screens for situations that administrators meet.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Value, json};
+
+use super::{
+    gather::{Failing, Gathered, People},
+    screen::Screen,
+};
+use crate::plugin::testing::{condition, issuer_json, issuer_with_keys, moment as at, status, user};
+
+const NOW: &str = "2026-11-21T09:00:00Z";
+
+fn healthy() -> Gathered {
+    let mut people = People::default();
+    people.count(&user("alice@example.com", 2));
+    people.count(&user("bob@example.com", 0));
+    Gathered {
+        namespace: "vouch".to_owned(),
+        issuers: vec![issuer_with_keys()],
+        people: Some(people),
+        pods: Some(vec![pod("vouch-1", &json!({"conditions": [{"type": "Ready", "status": "True"}]}))]),
+        refused_logins: vec![("vouch".to_owned(), 1)],
+        ..Gathered::default()
+    }
+}
+
+fn with_status(change: impl FnOnce(&mut Value)) -> Gathered {
+    let mut object = issuer_json("vouch");
+    object["status"] = status();
+    change(&mut object);
+    Gathered { issuers: vec![serde_json::from_value(object).unwrap()], ..healthy() }
+}
+
+fn pod(name: &str, status: &Value) -> Pod {
+    let labels = json!({"app.kubernetes.io/name": "vouch-issuer", "app.kubernetes.io/instance": "vouch"});
+    serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "status": status})).unwrap()
+}
+
+fn screen(gathered: &Gathered) -> String {
+    Screen::of(gathered, at(NOW)).to_string()
+}
+
+/// The lines below the issuer's.
+fn told(gathered: &Gathered) -> Vec<String> {
+    screen(gathered).lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_healthy_issuer_is_one_line() {
+    let text = screen(&healthy());
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0]
+            .starts_with("vouch      https://vouch.example.com · 3/3 ready · 3 keys (Active QQQQQQQQ… until Dec 20 ")
+    );
+    assert!(
+        lines[0].contains(", Next nnnnnnnn… from Dec 20 ") && lines[0].contains(", Retired mmmmmmmm… until Nov 22 ")
+    );
+    assert!(
+        lines[0].ends_with(") · 2 people, 1 never enrolled · 1 refused login since the pods started"),
+        "{}",
+        lines[0]
+    );
+    assert_eq!(lines[1..], ["Everything is as declared."]);
+}
+
+#[test]
+fn a_condition_that_fails_is_told_once_with_what_to_do() {
+    let lost = with_status(|object| {
+        object["status"]["conditions"][0] =
+            condition("Ready", "False", "KeySecretMissing", "Secret vouch-signing-keys is gone.");
+        object["status"]["conditions"][1] =
+            condition("KeysReady", "False", "KeySecretMissing", "Secret vouch-signing-keys is gone.");
+    });
+    let lines = told(&lost);
+    assert_eq!(lines[0], "✗ VouchIssuer vouch: KeySecretMissing: Secret vouch-signing-keys is gone.");
+    assert!(lines[1].starts_with("→ Restore the Secret from a backup."), "{}", lines[1]);
+    assert_eq!(lines.len(), 2);
+    assert!(!Screen::of(&lost, at(NOW)).healthy);
+}
+
+#[test]
+fn every_fault_of_an_issuer_is_told() {
+    let lines = told(&with_status(|object| {
+        object["status"]["conditions"][0] = condition("Ready", "False", "ForeignObject", "Service vouch is not ours.");
+        object["status"]["conditions"][1] = condition("KeysReady", "False", "ClockBehind", "The clock.");
+        object["status"]["conditions"][2] = condition("Available", "False", "TooFewPods", "0 of 3 pods serve.");
+    }));
+    for reason in ["ForeignObject", "ClockBehind", "TooFewPods"] {
+        assert!(lines.iter().any(|line| line.starts_with(&format!("✗ VouchIssuer vouch: {reason}: "))), "{lines:?}");
+    }
+    assert!(lines.iter().any(|line| line.contains("app.kubernetes.io/instance=vouch`")), "{lines:?}");
+}
+
+#[test]
+fn a_rollout_is_no_fault() {
+    let rolling = with_status(|object| {
+        object["status"]["conditions"][0] = condition("Ready", "False", "RollingOut", "2 of 3 pods are new.");
+    });
+    assert_eq!(told(&rolling)[0], "· VouchIssuer vouch: RollingOut: 2 of 3 pods are new.");
+    assert!(Screen::of(&rolling, at(NOW)).healthy);
+}
+
+#[test]
+fn an_issuer_that_is_paused_says_so() {
+    let lines = told(&with_status(|object| {
+        object["status"]["conditions"][4] = condition("Paused", "True", "Paused", "spec.paused is true.");
+    }));
+    assert_eq!(lines, ["· VouchIssuer vouch: Paused: spec.paused is true.", "→ Set `spec.paused` to false."]);
+}
+
+#[test]
+fn an_issuer_that_no_operator_looks_at_says_what_to_look_for() {
+    let fresh = with_status(|object| {
+        object["status"] = json!({});
+        object["metadata"]["creationTimestamp"] = "2026-11-21T08:59:58Z".into();
+    });
+    let lines = told(&fresh);
+    assert_eq!(lines[0], "· VouchIssuer vouch: NotObserved: The operator has not looked at it yet.");
+    assert!(lines[1].contains("kubectl get lease vouch-operator --all-namespaces"));
+    let old = with_status(|object| object["status"] = json!({}));
+    assert!(told(&old)[0].starts_with("✗ VouchIssuer vouch: NotObserved"));
+    let changed = with_status(|object| object["metadata"]["generation"] = 3.into());
+    assert!(told(&changed)[0].contains("has not looked at the last change yet"));
+}
+
+#[test]
+fn a_pod_that_does_not_come_up_leads_to_its_log() {
+    let waiting = |reason: &str| {
+        let state = json!({"waiting": {"reason": reason, "message": "the message"}});
+        let container =
+            json!({"name": "issuer", "ready": false, "restartCount": 3, "image": "i", "imageID": "", "state": state});
+        pod("vouch-2", &json!({"containerStatuses": [container]}))
+    };
+    let pods = |pod| Gathered { pods: Some(vec![pod]), ..healthy() };
+    assert_eq!(
+        told(&pods(waiting("CrashLoopBackOff"))),
+        ["✗ Pod vouch-2: CrashLoopBackOff: the message", "→ kubectl logs vouch-2 -n vouch --previous"]
+    );
+    assert_eq!(told(&pods(waiting("ErrImagePull")))[1], "→ kubectl describe pod vouch-2 -n vouch");
+    assert_eq!(told(&pods(waiting("ContainerCreating"))), ["Everything is as declared."]);
+    let nowhere = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}]});
+    assert_eq!(told(&pods(pod("vouch-3", &nowhere)))[0], "✗ Pod vouch-3: Unschedulable: no node");
+}
+
+#[test]
+fn people_with_one_fault_are_told_together() {
+    let failing =
+        |name: &str| Failing { name: name.to_owned(), reason: "EmailTaken".to_owned(), message: "Taken.".to_owned() };
+    let people = People { count: 9, failing: ["a", "b", "c", "d", "e"].map(failing).to_vec(), ..People::default() };
+    let lines = told(&Gathered { people: Some(people), ..healthy() });
+    assert_eq!(lines, ["✗ VouchUser a, b, c and 2 more: EmailTaken: Taken.", "→ Delete one of the two."]);
+}
+
+#[test]
+fn what_may_not_be_read_is_told_and_the_rest_shown() {
+    let blind = Gathered { people: None, unknown: vec!["you may not list vouchusers".to_owned()], ..healthy() };
+    let text = screen(&blind);
+    assert!(text.ends_with("\n? you may not list vouchusers\n") && !text.contains("people"), "{text}");
+}
+
+#[test]
+fn programs_get_the_same_facts() {
+    let json = serde_json::to_value(Screen::of(&healthy(), at(NOW))).unwrap();
+    assert_eq!(json["healthy"], true);
+    assert_eq!(json["issuers"][0]["keys"][0]["state"], "active");
+    assert_eq!(json["issuers"][0]["next_rotation"], "2026-12-20T09:00:00Z");
+    assert_eq!(json["people"], json!({"count": 2, "never_enrolled": 1, "disabled": 0}));
+    assert_eq!(json["issuers"][0]["refused_logins"], 1);
+}

@@ -1,0 +1,254 @@
+//! Why a command was not carried out: one sentence what, and what to do next.
+
+use std::{error::Error, path::PathBuf};
+
+use kube::config::KubeconfigError;
+use vouch_crds::duration::Duration;
+use vouch_issuer::{admin::AdminError, config::Problems, identity::secrets::SecretsError};
+
+use super::{
+    access,
+    refusal::{Refusal, Rule},
+};
+use crate::failure;
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// No cluster is configured.
+    #[error("no cluster is configured; name a kubeconfig with --kubeconfig or KUBECONFIG ({0})")]
+    NoKubeconfig(String),
+    /// The file cannot be used.
+    #[error("the kubeconfig {} cannot be used: {source}", path.display())]
+    Kubeconfig {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<KubeconfigError>,
+    },
+    /// The kubeconfig has no such context.
+    #[error("the kubeconfig has no context {0} that can be used; see: kubectl config get-contexts")]
+    NoContext(String),
+    /// What the kubeconfig names cannot be used.
+    #[error("the way to the cluster that the kubeconfig describes cannot be used: {0}")]
+    Unusable(Box<kube::Error>),
+    /// The API server is not there.
+    #[error("{server} cannot be reached: {why}. Is the context the right one? See: kubectl config current-context")]
+    Unreachable {
+        /// The API server.
+        server: String,
+        /// Why not.
+        why: String,
+    },
+    /// It does not know who asks.
+    #[error(
+        "{server} does not accept the credentials of the kubeconfig; they may have expired. Sign in to the cluster again, and \
+         see: kubectl auth whoami"
+    )]
+    Unauthenticated {
+        /// The API server.
+        server: String,
+    },
+    /// There are no credentials.
+    #[error("the kubeconfig gives no credentials for {server}: {why}. Sign in to the cluster again")]
+    NoCredentials {
+        /// The API server.
+        server: String,
+        /// What made none.
+        why: String,
+    },
+    /// Whoever asks may not.
+    #[error(
+        "you may not {verb} {what}{namespace}. Ask for the role {role} there, or for this rule: {rule}",
+        verb = rule.verb,
+        what = what(rule),
+        namespace = rule.namespace.as_ref().map(|name| format!(" in namespace {name}")).unwrap_or_default(),
+        role = role(rule),
+        rule = named(rule)
+    )]
+    Denied {
+        /// What is missing.
+        rule: Rule,
+    },
+    /// The custom resources are not there.
+    #[error(
+        "this cluster knows no VouchIssuers: Vouch is not installed in it. Install the chart, or choose another cluster with \
+         --context"
+    )]
+    NotInstalled,
+    /// The namespace has no issuer.
+    #[error("namespace {namespace} has no VouchIssuer. {}", elsewhere(elsewhere_found))]
+    NoIssuer {
+        /// Where.
+        namespace: String,
+        /// Namespaces that have one, when they may be listed.
+        elsewhere_found: Vec<String>,
+    },
+    /// The namespace has no issuer of that name.
+    #[error("namespace {namespace} has no VouchIssuer {name}; it has {}", list(found))]
+    NoSuchIssuer {
+        /// Where.
+        namespace: String,
+        /// Which.
+        name: String,
+        /// Those that are there.
+        found: Vec<String>,
+    },
+    /// The namespace has more than one issuer.
+    #[error("namespace {namespace} has several VouchIssuers ({}); choose one with --issuer", found.join(", "))]
+    SeveralIssuers {
+        /// Where.
+        namespace: String,
+        /// Those that are there.
+        found: Vec<String>,
+    },
+    /// What the issuer declares is wrong.
+    #[error("VouchIssuer {name} is not right, and nothing was done: {problems}")]
+    Declaration {
+        /// Which.
+        name: String,
+        /// Every mistake.
+        problems: Problems,
+    },
+    /// The operator has not made the issuer's root secret.
+    #[error(
+        "there is no Secret {secret} yet, from which invites are made. The operator makes it once; see: kubectl vouch status"
+    )]
+    NoRootSecret {
+        /// Its name.
+        secret: String,
+    },
+    /// The root secret has not the form of one.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The operator leaves the issuer alone.
+    #[error("VouchIssuer {0} has spec.paused: true, and the operator carries out no order; set it to false first")]
+    Paused(String),
+    /// There is no such key.
+    #[error("VouchIssuer {issuer} has no signing key {kid}; list them with `kubectl vouch keys`")]
+    UnknownKid {
+        /// Whose.
+        issuer: String,
+        /// Which.
+        kid: String,
+    },
+    /// The key is withdrawn already.
+    #[error("key {kid} is revoked already. If nothing signs because of that: kubectl vouch revoke-key {kid} --now")]
+    AlreadyRevoked {
+        /// Which.
+        kid: String,
+    },
+    /// The operator has not done it in time.
+    #[error(
+        "the order stands ({annotation} on VouchIssuer {issuer}), but the operator has not carried it out within {waited}; it \
+         will when it runs. {why}"
+    )]
+    NotCarriedOut {
+        /// Where the order stands.
+        annotation: &'static str,
+        /// Whose keys.
+        issuer: String,
+        /// For how long somebody waited.
+        waited: Duration,
+        /// What can be seen, and what to look at.
+        why: String,
+    },
+    /// The operator has said no.
+    #[error("the operator refused the order. {0}")]
+    OrderRefused(String),
+    /// The people cannot be read in time.
+    #[error("the people of namespace {namespace} are not known after {waited}{}", fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default())]
+    NotSynced {
+        /// Where.
+        namespace: String,
+        /// For how long somebody waited.
+        waited: Duration,
+        /// Why not.
+        fault: Option<String>,
+    },
+    /// The verb was not carried out.
+    #[error(transparent)]
+    Office(#[from] AdminError),
+    /// The API server says no, or nothing.
+    #[error("{what}: {}", failure::chain(&**source))]
+    Api {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: Box<kube::Error>,
+    },
+    /// The process cannot go on.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+    /// The answer has no form that can be written.
+    #[error("the answer cannot be written as JSON")]
+    Form(#[from] serde_json::Error),
+}
+
+impl Trouble {
+    /// An answer of the API server.
+    pub fn api(what: impl Into<String>, source: kube::Error) -> Self {
+        Self::Api { what: what.into(), source: Box::new(source) }
+    }
+
+    /// A refusal of the API server `server`.
+    #[must_use]
+    pub fn refused(refusal: Refusal, server: &str) -> Self {
+        let server = server.to_owned();
+        match refusal {
+            Refusal::Denied(rule) => Self::Denied { rule },
+            Refusal::Unauthenticated => Self::Unauthenticated { server },
+            Refusal::NoCredentials(why) => Self::NoCredentials { server, why },
+            Refusal::Unreachable(why) => Self::Unreachable { server, why },
+        }
+    }
+}
+
+/// What a right is about, in words.
+fn what(rule: &Rule) -> String {
+    match &rule.name {
+        Some(name) => format!("{} {name}", rule.resource),
+        None => rule.resource.clone(),
+    }
+}
+
+/// A rule as narrow as it can be. An object that is made has no name yet, and people have names of their own.
+fn named(rule: &Rule) -> String {
+    let own = rule.name.as_deref().filter(|_| rule.resource == "secrets");
+    own.map_or_else(
+        || rule.to_string(),
+        |name| rule.to_string().replace(", verbs:", &format!(", resourceNames: [{name}], verbs:")),
+    )
+}
+
+/// The role of the chart that has a right.
+fn role(rule: &Rule) -> &'static str {
+    let reads = ["get", "list", "watch"].contains(&rule.verb.as_str()) && rule.resource != "secrets";
+    if reads { access::VIEWER } else { access::ADMIN }
+}
+
+fn elsewhere(namespaces: &[String]) -> String {
+    match namespaces {
+        [] => "Name another namespace with -n, or declare one: kubectl vouch example issuer".to_owned(),
+        [one] => format!("There is one in namespace {one}: repeat with -n {one}"),
+        several => format!("There are some in {}: choose with -n", several.join(", ")),
+    }
+}
+
+fn list(found: &[String]) -> String {
+    if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+}
+
+/// A failure and its causes, for people.
+#[must_use]
+pub fn told(trouble: &Trouble) -> String {
+    let mut text = trouble.to_string();
+    let causes = std::iter::successors(trouble.source(), |&cause| cause.source());
+    for cause in causes.map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str("\n  because: ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
