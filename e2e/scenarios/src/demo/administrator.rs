@@ -20,12 +20,11 @@ pub(super) struct Administrator {
 impl Administrator {
     pub(super) fn new(stage: &Stage) -> Self {
         let machine = stage.person("administrator");
-        // Version 1 of the aws command would fetch a parameter that is a URL, such as the client id.
         let profiles: String = [("management", HUB), ("development", DEVELOPMENT), ("production", PRODUCTION)]
             .map(|(profile, account)| {
                 let keys = stage.account(account);
                 format!(
-                    "[profile {profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\ncli_follow_urlparam = false\n",
+                    "[profile {profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
                     keys.access_key_id, keys.secret_access_key
                 )
             })
@@ -36,9 +35,12 @@ impl Administrator {
     }
 
     pub(super) fn prepare_management_account(&self, narrator: &mut Narrator) {
+        // In a JSON list: version 1 of the aws command fetches a bare parameter that is a URL.
         self.aws(
             narrator,
-            &format!("iam create-open-id-connect-provider --url {ISSUER_URL} --client-id-list {ISSUER_URL} --profile management"),
+            &format!(
+                "iam create-open-id-connect-provider --url {ISSUER_URL} --client-id-list '[\"{ISSUER_URL}\"]' --profile management"
+            ),
         );
         self.document(narrator, "issuer-trust.json", &guide::federated_trust(HUB));
         self.aws(
@@ -86,7 +88,8 @@ impl Administrator {
 
     fn aws(&self, narrator: &Narrator, arguments: &str) {
         narrator.command("administrator", &format!("aws {arguments}"));
-        let words: Vec<&str> = arguments.split_whitespace().collect();
+        // What a shell makes of the line; no argument of it has a space.
+        let words: Vec<&str> = arguments.split_whitespace().map(|word| word.trim_matches('\'')).collect();
         narrator.output(&self.machine.aws(&words).succeeded().stdout);
     }
 
