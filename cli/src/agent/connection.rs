@@ -71,13 +71,30 @@ fn to_line(response: &Response) -> Zeroizing<Vec<u8>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use tokio::io::AsyncBufReadExt as _;
+
     use super::*;
+    use crate::{
+        agent::{handler::Settings, protocol::VERSION},
+        clock::SystemClock,
+    };
 
     #[tokio::test]
     async fn only_the_owner_of_the_agent_is_served() {
-        let (ours, _theirs) = UnixStream::pair().unwrap();
         let own = rustix::process::geteuid();
-        assert!(is_ours(&ours, own));
-        assert!(!is_ours(&ours, Uid::from_raw(own.as_raw() + 1)));
+        for (owner, is_served) in [(own, true), (Uid::from_raw(own.as_raw() + 1), false)] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let agent = Agent::new(Settings::default(), Arc::new(SystemClock));
+            let served = tokio::spawn(serve(ours, agent, owner));
+            let asked = theirs.write_all(format!("{{\"v\":{VERSION},\"op\":\"status\"}}\n").as_bytes()).await;
+            // The other end may be closed already.
+            assert!(asked.is_ok() || !is_served);
+            let mut answer = String::new();
+            let _ = BufReader::new(&mut theirs).read_line(&mut answer).await;
+            assert_eq!(answer.starts_with("{\"ok\""), is_served, "{answer}");
+            assert_eq!(answer.is_empty(), !is_served, "{answer}");
+            drop(theirs);
+            served.await.unwrap();
+        }
     }
 }

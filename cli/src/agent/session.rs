@@ -194,7 +194,50 @@ pub fn story(ended: &EndedSession, now: Timestamp) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use zeroize::Zeroizing;
+
     use super::*;
+    use crate::{
+        agent::{aws_source::AwsSource, dpop::DpopKey, sts::AwsSts},
+        clock::{IssuerClock, SystemClock},
+        network::{self, Trust},
+    };
+
+    fn session() -> Arc<Session> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let http = network::client(&Trust::default()).unwrap();
+        let issuer = "https://vouch.example.com".parse().unwrap();
+        let client = IssuerClient::new(issuer, http.clone(), IssuerClock::new(Arc::clone(&clock)));
+        let info = SessionInfo {
+            user_id: uuid::Uuid::nil(),
+            email: "alice@example.com".to_owned(),
+            organization: "Example Inc".to_owned(),
+            signed_in_at: "2026-11-21T09:42:11Z".parse().unwrap(),
+            expires_at: "9999-01-01T00:00:00Z".parse().unwrap(),
+            key_id: "9f86d081884c7d65".to_owned(),
+            key_name: "YubiKey 5".to_owned(),
+        };
+        let bound = BoundToken { token: Zeroizing::new("token".to_owned()), key: DpopKey::generate().unwrap() };
+        let grant = Grant::new(client, bound, &info);
+        let sts = AwsSts::new(http, None, Arc::clone(&clock));
+        let source = AwsSource::new(Arc::new(GrantTokens(Arc::clone(&grant))), Arc::new(sts));
+        Arc::new(Session { info, grant, credentials: CredentialCache::new(Arc::new(source), clock) })
+    }
+
+    #[tokio::test]
+    async fn who_watches_a_session_that_is_replaced_hears_of_it() {
+        let keeper = Keeper::new(Arc::new(SystemClock));
+        let (first, second) = (session(), session());
+        keeper.begin(Arc::clone(&first));
+        let watcher = tokio::spawn({
+            let first = Arc::clone(&first);
+            async move { first.grant.finished().await }
+        });
+        keeper.begin(Arc::clone(&second));
+        let bound = std::time::Duration::from_secs(10);
+        assert_eq!(tokio::time::timeout(bound, watcher).await.unwrap().unwrap(), EndReason::Replaced);
+        assert!(Arc::ptr_eq(&keeper.session().unwrap(), &second));
+    }
 
     #[test]
     fn the_end_of_a_session_is_told_by_its_reason() {

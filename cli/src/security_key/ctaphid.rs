@@ -16,7 +16,9 @@ use ctap_hid_fido2::{
     Cfg, FidoKeyHid, FidoKeyHidFactory, HidInfo, HidParam,
     fidokey::{
         CredentialExtension, GetAssertionArgsBuilder, MakeCredentialArgsBuilder,
-        credential_management::credential_management_params::CredentialProtectionPolicy, get_info::InfoOption,
+        credential_management::credential_management_params::CredentialProtectionPolicy,
+        get_assertion::get_assertion_params::Assertion as CtapAssertion, get_info::InfoOption,
+        make_credential::make_credential_params::Attestation as CtapAttestation,
     },
     get_fidokey_devices,
     public_key_credential_descriptor::PublicKeyCredentialDescriptor,
@@ -185,16 +187,7 @@ impl SecurityKey for HidKey {
         if !extensions.is_empty() {
             arguments = arguments.extensions(&extensions);
         }
-        let made = self.waiting(|| self.key.make_credential_with_args(&arguments.build()))?;
-        let parts = attestation_object::Parts {
-            format: &made.fmt,
-            algorithm: made.attstmt_alg,
-            signature: &made.attstmt_sig,
-            certificates: &made.attstmt_x5c,
-            authenticator_data: &made.auth_data,
-        };
-        let attestation_object = attestation_object::encode(&parts).map_err(|_| KeyError::Garbled)?;
-        Ok(Attestation { credential_id: made.credential_descriptor.id, attestation_object })
+        attestation(&self.waiting(|| self.key.make_credential_with_args(&arguments.build()))?)
     }
 
     fn get_assertions(&self, request: &GetAssertion, proof: &Verification) -> Result<Vec<Assertion>, KeyError> {
@@ -210,23 +203,10 @@ impl SecurityKey for HidKey {
         }
         let signed = self.waiting(|| self.key.get_assertion_with_args(&arguments.build()))?;
         let only = match request.allow.as_slice() {
-            [id] => Some(id),
+            [id] => Some(id.as_slice()),
             _ => None,
         };
-        Ok(signed
-            .into_iter()
-            .map(|assertion| Assertion {
-                // A key may leave it out when the allow list has one entry (CTAP 2.1 §6.2.2).
-                credential_id: match only {
-                    Some(id) if assertion.credential_id.is_empty() => id.clone(),
-                    _ => assertion.credential_id,
-                },
-                authenticator_data: assertion.auth_data,
-                signature: assertion.signature,
-                user_handle: assertion.user.id,
-                user_name: assertion.user.name,
-            })
-            .collect())
+        Ok(signed.into_iter().map(|signed| assertion(signed, only)).collect())
     }
 
     fn delete_credential(&self, credential_id: &[u8], pin: &Pin) -> Result<(), KeyError> {
@@ -240,6 +220,38 @@ impl SecurityKey for HidKey {
     fn cancel(&self) {
         // A key that cannot be written to waits for nothing any more.
         let _ = guarded(|| self.key.cancel_selection());
+    }
+}
+
+/// What a key has made, as the issuer reads it.
+///
+/// # Errors
+/// [`KeyError::Garbled`] when it has no CBOR form.
+pub fn attestation(made: &CtapAttestation) -> Result<Attestation, KeyError> {
+    let parts = attestation_object::Parts {
+        format: &made.fmt,
+        algorithm: made.attstmt_alg,
+        signature: &made.attstmt_sig,
+        certificates: &made.attstmt_x5c,
+        authenticator_data: &made.auth_data,
+    };
+    let attestation_object = attestation_object::encode(&parts).map_err(|_| KeyError::Garbled)?;
+    Ok(Attestation { credential_id: made.credential_descriptor.id.clone(), attestation_object })
+}
+
+/// What a key has signed; `only` is the credential it was asked for, when that was one.
+#[must_use]
+pub fn assertion(signed: CtapAssertion, only: Option<&[u8]>) -> Assertion {
+    Assertion {
+        // A key may leave it out when the allow list has one entry (CTAP 2.1 §6.2.2).
+        credential_id: match only {
+            Some(id) if signed.credential_id.is_empty() => id.to_vec(),
+            _ => signed.credential_id,
+        },
+        authenticator_data: signed.auth_data,
+        signature: signed.signature,
+        user_handle: signed.user.id,
+        user_name: signed.user.name,
     }
 }
 
@@ -263,7 +275,10 @@ thread_local! {
 }
 
 /// Makes a call of the crate: what it prints is swallowed, a panic becomes [`KeyError::Garbled`], a sentence a kind.
-fn guarded<T, E: Display>(call: impl FnOnce() -> Result<T, E>) -> Result<T, KeyError> {
+///
+/// # Errors
+/// What the call answers, as a kind.
+pub fn guarded<T, E: Display>(call: impl FnOnce() -> Result<T, E>) -> Result<T, KeyError> {
     silence_panics_of_calls();
     let _silent = SilentStdout::begin();
     IN_CALL.set(true);
