@@ -114,20 +114,29 @@ impl TestIssuer {
     }
 
     pub(crate) async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+        let trail = Trail::default();
+        Self::made(change, trail.clone(), Box::new(trail)).await
+    }
+
+    /// Writes its trail to `out`; [`Self::trail`] stays empty.
+    pub(crate) async fn with_trail(out: Box<dyn Write + Send>) -> Self {
+        Self::made(|_| {}, Trail::default(), out).await
+    }
+
+    async fn made(change: impl FnOnce(&mut Config), trail: Trail, out: Box<dyn Write + Send>) -> Self {
         let clock = Arc::new(TestClock(Mutex::new("2026-11-21T09:00:00.25Z".parse().unwrap())));
         let directory = tempfile::tempdir().unwrap();
         let database = Database::create(&directory.path().join("vouch.db")).unwrap();
         let mut config = config();
         change(&mut config);
         change::initialize(&database, &config.key_policy, clock.now()).await.unwrap();
-        let trail = Trail::default();
         let parts = Parts {
             clock: Arc::<TestClock>::clone(&clock),
             keys: KeyService::load(Arc::new(database.clone()), config.key_policy.clone(), clock.now()).await.unwrap(),
             config,
             secrets: Secrets::create(&database).await.unwrap(),
             store: Arc::new(SqliteStore::new(database)),
-            audit: Audit::to(Box::new(trail.clone())),
+            audit: Audit::to(out),
             metrics: Metrics::new(),
         };
         let issuer = Arc::new(Issuer::new(parts));

@@ -1,12 +1,13 @@
 //! What somebody tries who picks the moment, or who speaks through other people's browsers.
 
-use std::{cell::Cell, convert::Infallible};
+use std::{cell::Cell, convert::Infallible, sync::Arc};
 
 use axum::body::Body;
 use futures::{future::join_all, stream};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use tower::ServiceExt as _;
 use vouch_issuer_api::{
     enroll::{KeyInfo, RegistrationChallenge},
     oauth::FIDO2_GRANT,
@@ -14,7 +15,11 @@ use vouch_issuer_api::{
 };
 
 use crate::{
-    http::router::{Access, Route, routes},
+    audit::{Action, Event},
+    http::{
+        private::{READYZ, Standing, private},
+        router::{Access, Route, routes},
+    },
     testing::{
         authenticator::SecurityKey,
         client::Client,
@@ -177,6 +182,40 @@ async fn of_many_registrations_with_one_invite_at_the_same_moment_one_wins() {
     assert_eq!(won.len(), 1);
     assert!(lost.iter().all(|answer| answer.error() == "invite_used"), "{lost:?}");
     assert_eq!(issuer.user("alice").await.keys.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_granted_off_the_record_and_every_right_can_be_taken_away() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let issuer = TestIssuer::with_trail(Box::new(writer)).await;
+    let mut key = SecurityKey::unattested();
+    let mut client = Client::signed_in(&issuer, "alice", &mut key).await;
+    // Nobody reads any more: the pipe fills, then the queue.
+    while let Ok(room) = issuer.issuer.audit.room().await {
+        issuer.issuer.audit.record_in(room, issuer.issuer.clock.now(), &Event::new(Action::SigningKey));
+    }
+    let role = json!({"role": "arn:aws:iam::111111111111:role/VouchAccess"});
+    let refusals = [
+        client.post(paths::AWS_TOKEN, &role).await,
+        client.post(paths::KEYS_CHALLENGE, &tap(&client, &mut key).await).await,
+    ];
+    for refusal in refusals {
+        assert_eq!((refusal.status, refusal.error()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
+    }
+    let ready = private(Arc::new(Standing::running(Arc::clone(&issuer.issuer))));
+    let request = Request::get(READYZ).body(Body::empty()).unwrap();
+    assert_eq!(ready.oneshot(request).await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    let ended = client.call(Method::DELETE, paths::SESSION, Value::Null).await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    let used = issuer.user("alice").await.used_challenges;
+    assert_eq!(client.try_sign_in(&mut key).await.error(), "unavailable");
+    assert_eq!(issuer.user("alice").await.used_challenges, used, "an assertion was consumed for nothing");
+    let read = std::thread::spawn(move || std::io::read_to_string(reader).unwrap());
+    issuer.issuer.audit.written().await.unwrap();
+    client.sign_in(&mut key).await;
+    drop(client);
+    drop(issuer);
+    assert!(read.join().unwrap().ends_with('\n'));
 }
 
 #[tokio::test]
