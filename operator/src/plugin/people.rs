@@ -71,8 +71,8 @@ pub async fn answer(
         }
         PeopleCommand::RemoveKey(args) => {
             let email = args.person.email;
-            let remove = async |office: &Office| office.remove_key(&email, &args.key_id, args.allow_last).await;
-            desk.serve(&email, no_secrets()?, remove).await
+            let (key, last) = (&args.key_id, args.allow_last);
+            desk.serve(&email, no_secrets()?, async |office| office.remove_key(&email, key, last).await).await
         }
     }
 }
