@@ -1,5 +1,5 @@
 //! Steady load while something breaks: people sign in, programs ask for credentials, verifiers read the key set. Whatever
-//! fails is tried once more; what fails then is lost.
+//! fails is tried once more, a second later; what fails then is lost.
 
 use std::{
     sync::{
@@ -18,8 +18,12 @@ use crate::{
     virtual_key::VirtualKey,
 };
 
-/// Between two requests of one kind.
+/// Between two requests for credentials, and between two of a verifier.
 const PACE: Duration = Duration::from_millis(100);
+/// Between two logins of one person. The issuer remembers the last 64 of five minutes, and takes no more.
+const LOGIN_PACE: Duration = Duration::from_secs(3);
+/// Before something is tried once more, as every client does.
+const RETRY: Duration = Duration::from_secs(1);
 /// Nobody waits for longer.
 const BOUND: Duration = Duration::from_secs(600);
 /// Durations of AWS sessions, in seconds. One that nobody asked for before is a credential that nobody has cached.
@@ -55,14 +59,14 @@ impl Load {
         let proxy = reqwest::Proxy::all(site.cloud.standin.proxy()).unwrap();
         let verifier = verifier.proxy(proxy).timeout(Duration::from_secs(10)).build().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let worker = |job: Box<dyn FnMut(usize) -> Result<(), String> + Send>| {
+        let worker = |pace, job: Job| {
             let stop = Arc::clone(&stop);
-            thread::spawn(move || work(&stop, job))
+            thread::spawn(move || work(&stop, pace, job))
         };
         let workers = vec![
-            ("credentials", worker(Box::new(move |turn| credential(&alice, turn)))),
-            ("logins", worker(Box::new(move |_| login(&bob)))),
-            ("key sets", worker(Box::new(move |_| key_set(&verifier)))),
+            ("credentials", worker(PACE, Box::new(move |turn| credential(&alice, turn)))),
+            ("logins", worker(LOGIN_PACE, Box::new(move |_| login(&bob)))),
+            ("key sets", worker(PACE, Box::new(move |_| key_set(&verifier)))),
         ];
         Self { stop, workers, _keys: vec![alices_key, bobs_key] }
     }
@@ -77,6 +81,7 @@ impl Load {
             let tally = worker.join().unwrap_or_else(|_| panic!("{kind}: a program hung"));
             let Tally { done, retried, lost } = &tally;
             eprintln!("{kind}: {done} answered, {} of them at the second try", retried.len());
+            retried.iter().for_each(|first| eprintln!("{kind}, at the first try: {first}"));
             assert!(lost.is_empty(), "{kind}: {} lost, {done} answered:\n{}", lost.len(), lost.join("\n"));
             assert!(*done > 0, "no {kind}");
         }
@@ -90,7 +95,10 @@ impl Drop for Load {
     }
 }
 
-fn work(stop: &AtomicBool, mut job: Box<dyn FnMut(usize) -> Result<(), String> + Send>) -> Tally {
+/// Makes the request of a turn; the error is for people.
+type Job = Box<dyn FnMut(usize) -> Result<(), String> + Send>;
+
+fn work(stop: &AtomicBool, pace: Duration, mut job: Job) -> Tally {
     let started = Instant::now();
     let mut tally = Tally::default();
     let mut turn = 0;
@@ -98,15 +106,21 @@ fn work(stop: &AtomicBool, mut job: Box<dyn FnMut(usize) -> Result<(), String> +
         turn += 1;
         match job(turn) {
             Ok(()) => tally.done += 1,
-            Err(first) => match job(turn) {
-                Ok(()) => {
-                    tally.done += 1;
-                    tally.retried.push(first);
+            Err(first) => {
+                thread::sleep(RETRY);
+                match job(turn) {
+                    Ok(()) => {
+                        tally.done += 1;
+                        tally.retried.push(first);
+                    }
+                    Err(second) => tally.lost.push(format!("{first}\n  and then: {second}")),
                 }
-                Err(second) => tally.lost.push(format!("{first}\n  and then: {second}")),
-            },
+            }
         }
-        thread::sleep(PACE);
+        let rested = Instant::now();
+        while rested.elapsed() < pace && !stop.load(Ordering::SeqCst) {
+            thread::sleep(PACE.min(pace));
+        }
     }
     tally
 }

@@ -13,6 +13,7 @@ fn two_issuers_in_two_namespaces_have_their_own_keys_and_people() {
     let (keys_here, keys_there) = (here.published_keys(), there.published_keys());
     assert!(keys_here.iter().all(|kid| !keys_there.contains(kid)), "{keys_here:?} {keys_there:?}");
 
+    let (_bob, _bobs_key) = there.signed_in("bob");
     let (_alice, key) = here.signed_in("alice");
     let mut stranger = there.developer("alice");
     stranger.insert(&key);
