@@ -13,6 +13,7 @@ use vouch_iam::identity::EmailAddress;
 use vouch_issuer::{
     admin::{AdminError, FrontEnd, Office, invite::Invitation},
     clock::SystemClock,
+    cluster::Cluster,
     config::{self, Config},
     identity::secrets::{ROOT_LENGTH, Secrets, SecretsError},
     store::kubernetes::{KubernetesStore, Scope},
@@ -51,8 +52,7 @@ pub async fn answer(
         }
         PeopleCommand::Users(users) => match users.command {
             None | Some(Users::List) => {
-                let store =
-                    KubernetesStore::follow(connection.client.clone(), &connection.namespace, &Scope::Everybody);
+                let store = KubernetesStore::follow(&cluster_of(connection), &Scope::Everybody);
                 let office = desk.office(store, no_secrets()?)?;
                 print(output, &office.users().await?)
             }
@@ -92,8 +92,7 @@ impl Desk<'_> {
         secrets: Secrets,
         verb: impl AsyncFnOnce(&Office) -> Result<T, AdminError>,
     ) -> Result<(), Trouble> {
-        let Connection { client, namespace, .. } = self.connection;
-        let store = KubernetesStore::follow(client.clone(), namespace, &Scope::Person(email.clone()));
+        let store = KubernetesStore::follow(&cluster_of(self.connection), &Scope::Person(email.clone()));
         self.sync(&store).await?;
         print(self.output, &verb(&self.office(store, secrets)?).await?)
     }
@@ -141,6 +140,11 @@ async fn root(connection: &Connection, issuer: &str) -> Result<Secrets, Trouble>
     let root = Zeroizing::new(root.ok_or_else(|| Trouble::NoRootSecret { secret: name.clone() })?.0);
     let whole = <&[u8; ROOT_LENGTH]>::try_from(root.as_slice());
     Ok(Secrets::derive(whole.map_err(|_| SecretsError::DamagedSecret(name, root.len()))?)?)
+}
+
+/// Where the store finds the people.
+fn cluster_of(connection: &Connection) -> Cluster {
+    Cluster { client: connection.client.clone(), namespace: connection.namespace.clone() }
 }
 
 /// For verbs that hash nothing. They are nobody's: whatever was made with them would be worthless.
