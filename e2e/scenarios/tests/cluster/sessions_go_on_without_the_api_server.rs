@@ -33,7 +33,7 @@ fn sessions_go_on_without_the_api_server() {
             unlock(&mut terminal);
             let refused = terminal.finish();
             assert!(!refused.status.success(), "nobody signs in: {}", refused.text);
-            assert!(refused.text.contains("existing sessions go on"), "{}", refused.text);
+            assert!(refused.text.contains("Sessions that have begun go on"), "{}", refused.text);
         }
     }
     site.cluster().tool("control start kube-apiserver");
