@@ -49,14 +49,18 @@ PACKAGES_FOR_CLUSTER := conntrack containerd containernetworking-plugins iptable
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-ifneq ($(filter demo,$(MAKECMDGOALS)),)
+ifneq ($(filter demo demo-local,$(MAKECMDGOALS)),)
 ifneq ($(filter-out virtual usb,$(KEY)),)
 $(error KEY=$(KEY) is no key of the demonstration: it is virtual, the default, or usb)
 endif
 endif
 
 .PHONY: demo
-demo: binaries virtual-key setup-clients ## Watch one tap become AWS credentials in two accounts. KEY=usb uses your own key.
+demo: binaries virtual-key setup-clients setup-helm cluster ## Watch `helm install` and one tap become AWS credentials in two accounts. KEY=usb uses your own key.
+	@$(CARGO_TARGET_DIR)/debug/demo --cluster $(if $(KEY),--key $(KEY))
+
+.PHONY: demo-local
+demo-local: binaries virtual-key setup-clients ## The same without Kubernetes, in seconds.
 	@$(CARGO_TARGET_DIR)/debug/demo $(if $(KEY),--key $(KEY))
 
 .PHONY: test
@@ -133,6 +137,10 @@ try-cluster: cluster ## Start and break real clusters, and see that nothing of t
 .PHONY: test-chart
 test-chart: setup-build setup-helm cluster ## Check the chart: with both Helms, against the programs it installs, and on an API server.
 	cargo test $(LOCKED) --package vouch-chart
+
+.PHONY: test-in-cluster
+test-in-cluster: binaries virtual-key setup-clients setup-helm cluster ## Run the scenarios that need a real cluster, and root. ONLY=name runs some.
+	cargo test $(LOCKED) --package vouch-scenarios --test cluster -- $(ONLY)
 
 .PHONY: setup-cluster setup-helm setup-images
 setup-cluster:

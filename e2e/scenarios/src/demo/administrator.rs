@@ -18,7 +18,7 @@ pub(super) struct Administrator {
 }
 
 impl Administrator {
-    pub(super) fn new(stage: &Stage) -> Self {
+    pub(super) fn new(stage: &dyn Stage) -> Self {
         let machine = stage.person("administrator");
         let profiles: String = [("management", HUB), ("development", DEVELOPMENT), ("production", PRODUCTION)]
             .map(|(profile, account)| {

@@ -23,7 +23,7 @@ pub(super) struct Alice {
 }
 
 impl Alice {
-    pub(super) fn new(stage: &Stage, source: KeySource, narrator: &Narrator) -> Self {
+    pub(super) fn new(stage: &dyn Stage, source: KeySource, narrator: &Narrator) -> Self {
         let mut machine = stage.person("alice");
         if narrator.has_colour() {
             machine.set("NO_COLOR", "");

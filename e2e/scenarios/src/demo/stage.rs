@@ -1,16 +1,13 @@
-//! The scenery: a folder, the stand-in, the issuer.
-
-use std::fs;
+//! What the story is told on: everything around the issuer, and an administrator who runs it in one way or another.
 
 use serde_json::Value;
 
 use super::{KeySource, narrator::Narrator};
 use crate::{
     developer::Developer,
-    manifest::ISSUER_URL,
+    scenery::Scenery,
     standin::AdminKeys,
     virtual_key::{KeyOptions, VirtualKey},
-    world::Prepared,
 };
 
 /// What the administrator declares. Without a hardware key's root, any key will do.
@@ -21,7 +18,7 @@ spec:
   url: https://vouch.example.com
   organization: {name: Example Inc, emailDomains: [example.com]}
 AUTHENTICATORS
----
+EXPOSURE---
 apiVersion: vouch.sh/v1alpha1
 kind: AwsFederation
 metadata: {name: acme}
@@ -38,79 +35,61 @@ spec:
     targets: {accounts: ["111111111111", "222222222222"]}
 "#;
 
-/// A prepared world, and what an administrator typed so far.
-#[derive(Debug)]
-pub(super) struct Stage {
-    world: Prepared,
+/// The story's surroundings.
+pub(super) trait Stage {
+    /// Everything but the issuer.
+    fn scenery(&self) -> &Scenery;
+
+    /// Shows how an issuer comes to be.
+    fn start_issuer(&mut self, narrator: &mut Narrator);
+
+    /// Shows what an administrator sees who invites a person, and returns the code.
+    fn invite(&self, email: &str, narrator: &mut Narrator) -> String;
+
+    fn person(&self, name: &str) -> Developer {
+        self.scenery().developer(name)
+    }
+
+    fn key(&self, name: &str) -> VirtualKey {
+        self.scenery().key_with(name, KeyOptions::default())
+    }
+
+    fn account(&self, id: &str) -> AdminKeys {
+        self.scenery().cloud.admin(id)
+    }
+
+    fn forget_calls(&self) {
+        self.scenery().cloud.standin.forget_calls();
+    }
+
+    fn calls(&self) -> Vec<Value> {
+        self.scenery().cloud.standin.calls()
+    }
 }
 
-impl Stage {
-    /// Starts the stand-in and writes the manifest; the issuer does not run yet.
-    pub(super) fn set(key: KeySource) -> Self {
-        let world = Prepared::new();
-        let authenticators = match key {
-            KeySource::Virtual => {
-                let root = world.makers_root().replace('\n', "\n        ");
-                format!(
-                    "  authenticators:\n    policy: YubiKey\n    attestationRoots:\n      pem: |\n        {}",
-                    root.trim_end()
-                )
-            }
-            KeySource::Usb => "  authenticators: {policy: Any}".to_owned(),
-        };
-        fs::write(world.folder().join("issuer.yaml"), MANIFEST.replace("AUTHENTICATORS", &authenticators)).unwrap();
-        Self { world }
-    }
+/// What is declared: the keys that may be enrolled, and, as further lines of the issuer's spec, how it is exposed.
+pub(super) fn manifest(key: KeySource, scenery: &Scenery, exposure: &str) -> String {
+    let authenticators = match key {
+        KeySource::Virtual => {
+            let root = scenery.makers_root().replace('\n', "\n        ");
+            format!(
+                "  authenticators:\n    policy: YubiKey\n    attestationRoots:\n      pem: |\n        {}",
+                root.trim_end()
+            )
+        }
+        KeySource::Usb => "  authenticators: {policy: Any}".to_owned(),
+    };
+    MANIFEST.replace("AUTHENTICATORS", &authenticators).replace("EXPOSURE", exposure)
+}
 
-    pub(super) fn start_issuer(&mut self, narrator: &mut Narrator) {
-        narrator.command("operations", "cat issuer.yaml");
-        narrator.output(&without_certificates(&fs::read_to_string(self.world.folder().join("issuer.yaml")).unwrap()));
-        narrator.command("operations", "vouch-issuer init -f issuer.yaml --data-dir data");
-        narrator.output(&self.world.issuer.initialise().succeeded().stdout);
-        narrator.command(
-            "operations",
-            "vouch-issuer serve -f issuer.yaml --data-dir data --tls-cert tls.pem --tls-key tls.key &",
-        );
-        self.world.start_issuer();
-        narrator.output(&format!("{ISSUER_URL} is ready."));
-    }
-
-    /// Shows what an administrator sees, and returns the code.
-    pub(super) fn invite(&self, email: &str, narrator: &mut Narrator) -> String {
-        narrator.command("operations", &format!("vouch-issuer invite {email} -f issuer.yaml --data-dir data"));
-        let ran = self.world.issuer.admin(&["invite", email]).succeeded();
-        narrator.output(&ran.stdout);
-        let code = ran.stdout.lines().skip_while(|line| !line.contains("invite code:")).nth(1).map(str::trim);
-        code.unwrap_or_else(|| panic!("no invite code in:\n{ran}")).to_owned()
-    }
-
-    pub(super) fn person(&self, name: &str) -> Developer {
-        self.world.developer(name)
-    }
-
-    pub(super) fn key(&self, name: &str) -> VirtualKey {
-        self.world.key_with(name, KeyOptions::default())
-    }
-
-    pub(super) fn account(&self, id: &str) -> AdminKeys {
-        self.world.cloud.admin(id)
-    }
-
-    pub(super) fn forget_calls(&self) {
-        self.world.cloud.standin.forget_calls();
-    }
-
-    pub(super) fn calls(&self) -> Vec<Value> {
-        self.world.cloud.standin.calls()
-    }
-
-    pub(super) fn folder(&self) -> String {
-        self.world.folder().display().to_string()
-    }
+/// The code in what an administrator sees.
+pub(super) fn code_in(shown: &str) -> String {
+    let code = shown.lines().skip_while(|line| !line.contains("invite code:")).nth(1).map(str::trim);
+    code.unwrap_or_else(|| panic!("no invite code in:\n{shown}")).to_owned()
 }
 
 /// A manifest without the lines that nobody reads.
-fn without_certificates(manifest: &str) -> String {
+pub(super) fn without_certificates(manifest: &str) -> String {
     let mut inside = false;
     let shown = manifest.lines().filter_map(|line| {
         if line.contains("-----BEGIN") {
