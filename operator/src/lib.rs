@@ -18,6 +18,7 @@ pub mod lease;
 pub mod log;
 pub mod metrics;
 pub mod people;
+pub mod plugin;
 pub mod private;
 pub mod reason;
 pub mod reference;

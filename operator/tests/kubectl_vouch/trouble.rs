@@ -1,0 +1,68 @@
+//! What people read who cannot get in, or find nothing there.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::cluster::Cluster;
+
+pub(crate) fn without_a_way_in(cluster: &Cluster) {
+    let refusal = |kubeconfig: &PathBuf| cluster.vouch_with(kubeconfig, &["status"]).refusal();
+    let away = cluster.kubeconfig_with("away", |config| {
+        config["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1");
+    });
+    let words = refusal(&away);
+    assert!(words.starts_with("kubectl vouch: https://127.0.0.1:1 cannot be reached: "), "{words}");
+    assert!(words.contains("refused"), "{words}");
+    let expired = cluster.kubeconfig_with("expired", |config| {
+        config["users"][0]["user"] = json!({"token": "expired"});
+    });
+    let words = refusal(&expired);
+    assert!(words.contains("does not accept the credentials") && words.contains("kubectl auth whoami"), "{words}");
+    let failing = cluster.kubeconfig_with("failing", |config| {
+        config["users"][0]["user"] = json!({"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+            "command": "sh", "args": ["-c", "echo sign in first >&2; exit 3"],
+        }});
+    });
+    let words = refusal(&failing);
+    assert!(words.contains("gives no credentials") && words.contains("sign in first"), "{words}");
+    let words = cluster.vouch_with(&cluster.kubeconfig, &["status", "--context", "prod"]).refusal();
+    assert!(words.contains("no context prod") && words.contains("kubectl config get-contexts"), "{words}");
+    let words = refusal(&cluster.scratch.path().join("nowhere"));
+    assert!(words.contains("no cluster is configured"), "{words}");
+}
+
+pub(crate) fn without_the_resources(cluster: &Cluster) {
+    for command in [&["status"][..], &["keys"], &["users"], &["rotate"]] {
+        let words = cluster.vouch(command).refusal();
+        assert!(words.contains("Vouch is not installed"), "{command:?}: {words}");
+    }
+}
+
+pub(crate) fn without_an_issuer(cluster: &Cluster) {
+    let words = cluster.vouch(&["keys"]).refusal();
+    assert!(
+        words.contains("namespace vouch has no VouchIssuer") && words.contains("kubectl vouch example issuer"),
+        "{words}"
+    );
+}
+
+pub(crate) fn with_two_issuers(cluster: &Cluster) {
+    let words = cluster.vouch_with(&cluster.kubeconfig, &["keys", "-n", "default"]).refusal();
+    assert!(words.contains("There is one in namespace vouch: repeat with -n vouch"), "{words}");
+    let second = cluster.vouch(&["example", "issuer"]).answer().replace("name: vouch\n", "name: second\n");
+    cluster.apply(&second, &["--namespace", "vouch"]);
+    let words = cluster.vouch(&["keys"]).refusal();
+    assert!(words.contains("several VouchIssuers (second, vouch); choose one with --issuer"), "{words}");
+    let table = cluster.vouch(&["keys", "--issuer", "vouch", "-o", "json"]).json();
+    assert_eq!(table["issuer"], "vouch");
+    crate::cluster::until("the second issuer to be refused", || {
+        let screen = cluster.vouch(&["status", "-o", "json"]).json();
+        screen["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|finding| finding["object"] == "VouchIssuer second" && finding["reason"] == "NamespaceTaken")
+    });
+}
