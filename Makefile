@@ -13,6 +13,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vouch
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VIRTUAL_KEY_TARGET := $(CACHE)/virtual-key
 export VOUCH_VIRTUAL_KEY := $(VIRTUAL_KEY_TARGET)/debug/virtual-key
+export VOUCH_OPERATOR := $(CARGO_TARGET_DIR)/debug/vouch-operator
 export VOUCH_CLUSTER := $(CACHE)/cluster/current/cluster
 
 # A machine that builds once has no use for incremental compilation, and must not change the lock file.
@@ -136,6 +137,7 @@ try-cluster: cluster ## Start and break real clusters, and see that nothing of t
 
 .PHONY: test-chart
 test-chart: setup-build setup-helm cluster ## Check the chart: with both Helms, against the programs it installs, and on an API server.
+	cargo build $(LOCKED) --package vouch-operator --bin vouch-operator
 	cargo test $(LOCKED) --package vouch-chart
 
 .PHONY: test-in-cluster

@@ -9,28 +9,44 @@ use vouch_operator::{
 
 use crate::support::{of_kind, render, texts, the, title};
 
-/// The objects that the operator makes for an issuer that declares all it can.
-pub(crate) fn objects_of_an_issuer(uid: &str) -> Vec<Value> {
-    let issuer: VouchIssuer = serde_json::from_value(json!({
+/// A declaration: of all that an issuer can have, or of nothing that it can do without.
+pub(crate) fn issuer(uid: &str, with_everything: bool) -> Value {
+    let mut issuer = json!({
         "apiVersion": "vouch.sh/v1alpha1",
         "kind": "VouchIssuer",
-        "metadata": {"name": "vouch", "namespace": "vouch", "uid": uid},
+        "metadata": {"name": "vouch", "namespace": "vouch"},
         "spec": {
             "url": "https://vouch.example.com",
             "organization": {"name": "Example Inc", "emailDomains": ["example.com"]},
-            "authenticators": {"attestationRoots": {"configMapRef": {"name": "roots", "key": "roots.pem"}}},
-            "deployment": {"autoscaling": {"minReplicas": 2, "maxReplicas": 4}},
-            "exposure": {
-                "tls": {"secretName": "vouch-tls", "certManager": {"issuerRef": {"name": "ca"}}},
-                "ingress": {},
-                "gateway": {"name": "gateway"},
-            },
+            "exposure": {"networkPolicy": {"enabled": false}},
         },
-    }))
-    .unwrap();
+    });
+    if !uid.is_empty() {
+        issuer["metadata"]["uid"] = Value::from(uid);
+    }
+    if with_everything {
+        issuer["spec"]["authenticators"] =
+            json!({"attestationRoots": {"configMapRef": {"name": "roots", "key": "roots.pem"}}});
+        issuer["spec"]["deployment"] = json!({"autoscaling": {"minReplicas": 2, "maxReplicas": 4}});
+        issuer["spec"]["exposure"] = json!({
+            "tls": {"secretName": "vouch-tls", "certManager": {"issuerRef": {"name": "ca"}}},
+            "ingress": {},
+            "gateway": {"name": "gateway"},
+        });
+    }
+    issuer
+}
+
+fn objects_of(issuer: Value) -> Vec<Value> {
+    let issuer: VouchIssuer = serde_json::from_value(issuer).unwrap();
     let valid = validate::validate(&issuer, &[], "vouch-issuer:1").unwrap();
     let built = build::build(&valid, &OptionalApis::of(Kind::OPTIONAL)).unwrap();
     built.iter().map(|desired| desired.body().clone()).collect()
+}
+
+/// The objects that the operator makes for an issuer that declares all it can.
+pub(crate) fn objects_of_an_issuer(uid: &str) -> Vec<Value> {
+    objects_of(issuer(uid, true))
 }
 
 /// The rules of the operator where it acts.
@@ -53,11 +69,15 @@ fn may(rules: &[Value], verb: &str, group: &str, resource: &str) -> bool {
 #[test]
 fn the_operator_may_do_all_it_does_with_every_kind() {
     let rules = rules();
+    let bare = objects_of(issuer("1", false));
     for kind in Kind::ALL {
         let resource = kind.resource();
-        for verb in ["get", "list", "watch", "create", "patch", "delete"] {
+        for verb in ["get", "list", "watch", "create", "patch"] {
             assert!(may(&rules, verb, &resource.group, &resource.plural), "{verb} {}", resource.plural);
         }
+        // What every issuer has is never taken away from one.
+        let deletes = of_kind(&bare, kind.as_str()).is_empty();
+        assert_eq!(may(&rules, "delete", &resource.group, &resource.plural), deletes, "delete {}", resource.plural);
     }
 }
 

@@ -1,88 +1,18 @@
 //! The chart on an API server: what is rendered is taken as it stands, and an uninstall leaves what people have made.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::{
     access::objects_of_an_issuer,
-    support::{EVERYTHING, documents, helms, render, the, title, tool},
+    control_plane::{Cluster, JUDGED, until, words},
+    support::{EVERYTHING, documents, helms, render, the, title},
 };
 
-/// Every check is made, and nothing is written.
-const JUDGED: [&str; 1] = ["--dry-run=server"];
 /// As the operator does it, and by the rights of its account.
 const BY_THE_OPERATOR: [&str; 3] =
     ["--field-manager=vouch-operator", "--force-conflicts", "--as=system:serviceaccount:vouch:vouch-operator"];
-
-/// A control plane without nodes. It ends with this process, however that ends.
-struct Cluster {
-    program: PathBuf,
-    folder: String,
-    kubeconfig: PathBuf,
-}
-
-impl Cluster {
-    fn up() -> Self {
-        let program = tool("VOUCH_CLUSTER");
-        let output = Command::new(&program)
-            .args(["up", "-nodes", "0", "-owner-pid", &std::process::id().to_string()])
-            .env_remove("CLUSTER_DIR")
-            // With it, an object that is owned needs the right to set finalizers of its owner, as it does in OpenShift.
-            .args(["-apiserver-arg", "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"])
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "the cluster does not start");
-        let exports = String::from_utf8(output.stdout).unwrap();
-        let value = |name: &str| {
-            let line = exports.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
-            line.unwrap_or_else(|| panic!("no {name} in: {exports}")).trim_matches(['"', '\'']).to_owned()
-        };
-        Self { program, folder: value("CLUSTER_DIR"), kubeconfig: value("KUBECONFIG").into() }
-    }
-
-    fn kubectl(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(&self.program);
-        command.arg("kubectl").args(arguments).env("CLUSTER_DIR", &self.folder).env("KUBECONFIG", &self.kubeconfig);
-        command.output().unwrap()
-    }
-
-    /// What kubectl prints when it succeeds.
-    fn told(&self, arguments: &[&str]) -> String {
-        let output = self.kubectl(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Applies an object, strictly; `how` may say by whom, or that nothing is to be written.
-    fn apply(&self, object: &Value, how: &[&str]) -> Output {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        serde_json::to_writer(file.as_file(), object).unwrap();
-        let path = file.path().to_str().unwrap();
-        self.kubectl(&[&["apply", "--server-side", "--validate=strict", "--filename", path], how].concat())
-    }
-
-    fn takes(&self, object: &Value, how: &[&str]) {
-        let output = self.apply(object, how);
-        assert!(output.status.success(), "{}: {}", title(object), words(&output));
-    }
-}
-
-/// Why kubectl has failed.
-fn words(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = Command::new(&self.program).arg("down").env("CLUSTER_DIR", &self.folder).output();
-    }
-}
 
 /// Kinds of APIs that an API server alone does not serve.
 fn is_served(object: &Value) -> bool {
@@ -120,11 +50,9 @@ fn lets_the_operator_make_an_issuer(cluster: &Cluster, issuer: &Value) {
     let mut objects = objects_of_an_issuer(&cluster.told(&uid));
     objects.retain(is_served);
     // The plugin learns of new kinds some seconds late.
-    let begun = Instant::now();
-    while words(&cluster.apply(&objects[0], &BY_THE_OPERATOR)).contains("cannot find RESTMapping") {
-        assert!(begun.elapsed() < Duration::from_secs(90), "the API server does not learn of VouchIssuer");
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    until("the API server knows VouchIssuer everywhere", || {
+        !words(&cluster.apply(&objects[0], &BY_THE_OPERATOR)).contains("cannot find RESTMapping")
+    });
     for object in &objects {
         cluster.takes(object, &BY_THE_OPERATOR);
     }
@@ -195,7 +123,7 @@ fn an_uninstall_keeps_what_people_have_made(cluster: &Cluster) {
 /// One cluster for all of it: starting one costs more than everything else here.
 #[test]
 fn an_api_server_takes_the_chart_and_keeps_what_people_have_made() {
-    let cluster = Cluster::up();
+    let cluster = Cluster::up(&[]);
     takes_every_object(&cluster);
     an_uninstall_keeps_what_people_have_made(&cluster);
 }

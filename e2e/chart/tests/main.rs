@@ -9,8 +9,10 @@
 
 mod access;
 mod cluster;
+mod control_plane;
 mod generated;
 mod monitoring;
 mod objects;
+mod rights;
 mod support;
 mod values;
