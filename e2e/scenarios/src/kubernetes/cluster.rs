@@ -65,10 +65,16 @@ impl Cluster {
     ///
     /// # Panics
     /// When it fails.
-    pub fn tool(&self, line: &str) -> Ran {
+    pub fn tool(&self, line: &str) {
+        let _ = self.try_tool(line).succeeded();
+    }
+
+    /// The same when it may fail.
+    #[must_use]
+    pub fn try_tool(&self, line: &str) -> Ran {
         let mut command = self.command();
         command.args(line.split_whitespace());
-        Ran::to_the_end(format!("cluster {line}"), &mut command).succeeded()
+        Ran::to_the_end(format!("cluster {line}"), &mut command)
     }
 
     /// Runs `kubectl` as administrator.

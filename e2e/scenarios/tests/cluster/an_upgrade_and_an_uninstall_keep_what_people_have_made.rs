@@ -4,7 +4,7 @@
 use vouch_crds::names::condition;
 use vouch_scenarios::{
     guide::{self, HUB, developer_role},
-    kubernetes::{self, site::Site},
+    kubernetes::{self, OPERATORS, site::Site},
 };
 
 #[test]
@@ -27,8 +27,15 @@ fn an_upgrade_and_an_uninstall_keep_what_people_have_made() {
     };
 
     let revision = release.revision();
-    release.upgrade(&["--set=scope=Cluster,replicas=3,operator.log=debug"]);
+    let root = format!("--from-literal=ca.crt={}", site.issuers_root());
+    let secret = ["create", "secret", "generic", "issuers-root", "--namespace", OPERATORS, &root];
+    let _ = site.cluster().kubectl(&secret).succeeded();
+    release.upgrade(&[
+        "--set=scope=Cluster,replicas=3,operator.log=debug",
+        "--set=test.url=https://vouch.example.com,test.connectTo=vouch.kept.svc:443,test.caSecretName=issuers-root",
+    ]);
     goes_on("the upgrade");
+    let _ = release.test().succeeded();
     release.roll_back(revision);
     goes_on("the rollback");
     release.uninstall();
