@@ -52,7 +52,7 @@ impl Drop for AtRest<'_> {
 /// An operator by another clock; its timers and deadlines go on as they are.
 fn operator(site: &Site<'_>, clock: &Clock) -> Process {
     let mut command = tied(binaries::path("vouch-operator"));
-    command.args(["--namespaces", site.namespace(), "--image", "vouch-issuer:0.1.0"]);
+    command.args(["--namespaces", site.namespace(), "--image", concat!("vouch-issuer:", env!("CARGO_PKG_VERSION"))]);
     command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     command.env("KUBECONFIG", site.cluster().kubeconfig()).env("POD_NAMESPACE", OPERATORS);
     command.env("POD_NAME", "outside").env("POD_UID", "outside");

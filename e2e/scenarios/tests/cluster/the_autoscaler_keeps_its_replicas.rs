@@ -1,9 +1,9 @@
 //! With an autoscaler the operator never says how many pods there are, whatever else it writes.
 
 use serde_json::json;
-use vouch_crds::names::condition;
+use vouch_crds::names::{FIELD_MANAGER, condition};
 use vouch_scenarios::kubernetes::{
-    self, OPERATORS,
+    self,
     site::{ISSUER, Site},
 };
 
@@ -26,8 +26,13 @@ fn the_autoscaler_keeps_its_replicas() {
     });
     site.await_condition(condition::READY, "True", "AsDeclared");
     site.await_pods(4);
-    let deployment = site.object("deployment", ISSUER).unwrap();
+    let what = ["--namespace", site.namespace(), "deployment", ISSUER, "--show-managed-fields"];
+    let deployment = site.cluster().get(&what).expect("a Deployment");
     assert_eq!(deployment["spec"]["replicas"], 4);
-    let managed = deployment["metadata"]["managedFields"].to_string();
-    assert!(!managed.is_empty(), "{OPERATORS}: {managed}");
+    let managers = deployment["metadata"]["managedFields"].as_array().unwrap().iter();
+    let operators: Vec<_> = managers.filter(|fields| fields["manager"] == FIELD_MANAGER).collect();
+    assert!(!operators.is_empty(), "the operator has written it");
+    for fields in operators {
+        assert!(fields["fieldsV1"]["f:spec"]["f:replicas"].is_null(), "the operator says how many: {fields:#}");
+    }
 }
