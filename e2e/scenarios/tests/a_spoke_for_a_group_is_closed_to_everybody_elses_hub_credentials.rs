@@ -88,10 +88,7 @@ fn a_spoke_for_a_group_is_closed_to_everybody_elses_hub_credentials() {
     let _ = bob.vouch(&["credential", "aws", "--role", &deploy_role()]).failed(5, "VouchDeploy");
     bob.set_up_profile("hub", &access_role(HUB));
     let opened = assume_by_hand(&bob, BOB, &access_role(PRODUCTION), &[]).succeeded().json();
-    assert_eq!(
-        opened["SourceIdentity"], BOB,
-        "the hub's credentials do open a spoke without the condition"
-    );
+    assert_eq!(opened["SourceIdentity"], BOB, "the hub's credentials do open a spoke without the condition");
     let closed = assume_by_hand(&bob, BOB, &deploy_role(), &[]);
     assert_ne!(closed.code, Some(0), "{closed}");
     let refusal = format!(
