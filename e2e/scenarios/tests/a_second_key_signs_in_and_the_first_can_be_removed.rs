@@ -55,7 +55,8 @@ fn a_removed_key_that_is_plugged_in_keeps_no_credential_when_its_owner_wants_tha
     remove.expect("Its credential is deleted from the security key as well.");
     let _ = remove.finish().succeeded();
 
-    let mut login = alice.vouch_at_terminal(&["login"]);
+    // Whether or not the agent has heard yet that the session ended with the key.
+    let mut login = alice.vouch_at_terminal(&["login", "--force"]);
     unlock(&mut login);
     login.expect("That key is not enrolled for you here.");
 }
