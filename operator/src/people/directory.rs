@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use vouch_crds::{issuer::VouchIssuer, names::condition};
 
-use super::person::Person;
+use super::person::{Known, Person};
 use crate::{issuer::validate::Sibling, reason::Reason, status::Finding};
 
 /// Namespace and name.
@@ -126,40 +126,38 @@ impl Directory {
         }
     }
 
-    /// What is to be said of a person; nothing before everybody is known.
+    /// What is to be said of a person; nothing before everybody is known, and nothing of one who is being deleted.
     #[must_use]
     pub fn finding(&self, person: &Person) -> Option<Finding> {
-        if !(self.people_known && self.issuers_known) {
-            return None;
-        }
+        let known = person.known.as_ref().filter(|_| self.people_known && self.issuers_known)?;
         let refusal = self
-            .has_no_address(person)
-            .or_else(|| is_damaged(person))
-            .or_else(|| self.is_somebody_else(person))
-            .or_else(|| self.has_a_key_of_another(person))
-            .or_else(|| self.is_outside(person));
+            .has_no_address(person, known)
+            .or_else(|| is_damaged(known))
+            .or_else(|| self.is_somebody_else(person, known))
+            .or_else(|| self.has_a_key_of_another(person, known))
+            .or_else(|| self.is_outside(person, known));
         Some(match refusal {
             Some((reason, message)) => Finding::new(condition::READY, false, reason, message),
             None => Finding::new(condition::READY, true, Reason::AsDeclared, "Everything is as declared."),
         })
     }
 
-    fn has_no_address(&self, person: &Person) -> Option<(Reason, String)> {
-        let email = person.email.as_deref()?;
+    fn has_no_address(&self, person: &Person, known: &Known) -> Option<(Reason, String)> {
+        let email = known.email.as_deref()?;
         let other = self.first(person, What::Email, email)?;
         let message = format!("VouchUser {other} is older and has the address {email}; delete one of the two.");
         Some((Reason::EmailTaken, message))
     }
 
-    fn is_somebody_else(&self, person: &Person) -> Option<(Reason, String)> {
-        let other = self.first(person, What::Id, &person.id)?;
+    fn is_somebody_else(&self, person: &Person, known: &Known) -> Option<(Reason, String)> {
+        let other = self.first(person, What::Id, &known.id.0.to_string())?;
         let message = format!("status.id is that of VouchUser {other}: one of them is a copy; delete it.");
         Some((Reason::DuplicateId, message))
     }
 
-    fn has_a_key_of_another(&self, person: &Person) -> Option<(Reason, String)> {
-        person.credentials.iter().find_map(|credential| {
-            let other = self.first(person, What::Credential, &credential.id)?;
+    fn has_a_key_of_another(&self, person: &Person, known: &Known) -> Option<(Reason, String)> {
+        known.credentials.iter().find_map(|(credential, _)| {
+            let other = self.first(person, What::Credential, credential)?;
             let message = format!(
                 "A security key of this person is enrolled in VouchUser {other}, too; remove it there or here."
             );
@@ -167,14 +165,14 @@ impl Directory {
         })
     }
 
-    fn is_outside(&self, person: &Person) -> Option<(Reason, String)> {
+    fn is_outside(&self, person: &Person, known: &Known) -> Option<(Reason, String)> {
         let Some(domains) = self.domains(person.namespace()) else {
             return Some((
                 Reason::NoIssuer,
                 "No VouchIssuer lives in this namespace, so nobody knows this person.".to_owned(),
             ));
         };
-        let email = person.email.as_deref().unwrap_or_default();
+        let email = known.email.as_deref().unwrap_or_default();
         let domain = email.rsplit_once('@').map_or(email, |(_, domain)| domain);
         let message = || format!("{email} is in none of the domains of the organization ({}).", domains.join(", "));
         (!domains.iter().any(|known| known == domain)).then(|| (Reason::OutsideOrganization, message()))
@@ -261,8 +259,8 @@ impl Directory {
     }
 }
 
-fn is_damaged(person: &Person) -> Option<(Reason, String)> {
-    let damage = person.damage.as_deref()?;
+fn is_damaged(known: &Known) -> Option<(Reason, String)> {
+    let damage = known.damage.as_deref()?;
     Some((Reason::StatusCorrupt, format!("The issuer cannot read this object and ignores it: {damage}.")))
 }
 
@@ -290,14 +288,16 @@ fn reference((namespace, name): &Key) -> ObjectRef<Person> {
     ObjectRef::new(name).within(namespace)
 }
 
-/// What an object claims, readable or not.
+/// What an object claims, readable or not; nothing when it is on its way out.
 fn claims(person: &Person) -> Claims {
+    let Some(known) = &person.known else { return Claims::new() };
     let claim = |what, text: &str, since| {
         let thing = Thing { namespace: person.namespace().into(), what, text: text.into() };
         (thing, Claimant { since, uid: person.uid().into(), name: person.name().into() })
     };
     let since = person.created_at();
-    let email = person.email.as_deref().map(|email| claim(What::Email, email, since));
-    let keys = person.credentials.iter().map(|key| claim(What::Credential, &key.id, key.since));
-    email.into_iter().chain([claim(What::Id, &person.id, since)]).chain(keys).collect()
+    let email = known.email.as_deref().map(|email| claim(What::Email, email, since));
+    let id = claim(What::Id, &known.id.0.to_string(), since);
+    let keys = known.credentials.iter().map(|(credential, since)| claim(What::Credential, credential, *since));
+    email.into_iter().chain([id]).chain(keys).collect()
 }

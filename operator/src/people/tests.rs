@@ -90,7 +90,7 @@ fn enrolled(mut value: Value, id: Option<&str>, keys: &[(&str, i64)]) -> Value {
 /// As if it could be read: made-up keys cannot.
 fn readable(value: Value) -> Person {
     let mut person = person(value);
-    person.damage = None;
+    person.known.as_mut().unwrap().damage = None;
     person
 }
 
@@ -191,7 +191,7 @@ fn an_object_that_cannot_be_read_is_named_and_hides_nobody() {
     for (status, word) in [
         (json!({"id": "7"}), "UUID"),
         (json!({"keys": "none"}), "status: "),
-        (json!({"keyCount": -1}), "status: "),
+        (json!({"keyCount": -1}), "status: invalid value: integer `-1`, expected u32."),
         (
             json!({"keys": [{"id": "k", "credentialId": "k", "name": "key", "attested": false, "counter": 0,
                 "createdAt": "2026-01-01T00:00:00Z", "credential": "{}"}]}),
@@ -207,6 +207,26 @@ fn an_object_that_cannot_be_read_is_named_and_hides_nobody() {
         assert!(finding.message.contains(word), "{}", finding.message);
         assert_eq!(said(&directory, &bob), "True AsDeclared");
     }
+}
+
+#[test]
+fn an_object_that_is_being_deleted_has_nothing_any_more() {
+    let (mut old, young) = (object("old", "alice@example.com", 0), object("young", "alice@example.com", 1));
+    let mut directory = directory(&[old.clone(), young.clone()]);
+    old["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    assert_eq!(names(&directory.take(Event::Apply(person(old.clone())))), ["old", "young"]);
+    assert_eq!(said(&directory, &young), "True AsDeclared");
+    assert_eq!(directory.finding(&person(old)), None);
+}
+
+#[test]
+fn an_id_is_the_same_in_every_spelling() {
+    let id = "AAAAAAAA-2222-4333-8444-555555555555";
+    let first = enrolled(object("first", "alice@example.com", 5), Some(id), &[]);
+    let copy = enrolled(object("copy", "bob@example.com", 7), Some(&id.to_lowercase()), &[]);
+    let directory = directory(&[first.clone(), copy.clone()]);
+    assert_eq!(said(&directory, &first), "True AsDeclared");
+    assert_eq!(said(&directory, &copy), "False DuplicateId");
 }
 
 #[test]

@@ -22,11 +22,13 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use vouch_iam::identity::EmailAddress;
 
-pub use self::fault::ClusterFault;
+pub use self::{
+    fault::ClusterFault,
+    object::{Claims, Object},
+};
 use self::{
     follow::State,
     index::{Claimed, Origin, Taken},
-    object::Object,
     objects::{Created, Objects, Wrote},
 };
 use super::{

@@ -1,6 +1,8 @@
 //! A `VouchUser` as it is kept in memory: what people are looked up by, and the rest as the text it came as.
 //!
 //! Fifty thousand of them fit into a small pod, because nothing is parsed before somebody asks for that person.
+//!
+//! Public because the operator reports of every object what an issuer makes of it, and must not have an opinion of its own.
 
 use std::sync::Arc;
 
@@ -9,35 +11,45 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::record::{self, Body};
-use crate::store::{StoreError, Stored, Version, record::UserId};
+use super::record;
+use crate::store::{
+    StoreError, Stored, Version,
+    record::{UserId, UserRecord},
+};
 
 /// What an object's status claims for itself.
-pub(super) struct Claims {
-    /// Ids, and when they were enrolled.
-    pub(super) credentials: Vec<(Box<str>, Timestamp)>,
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Claims {
+    /// Credential ids as base64url text, and when they were enrolled; one that does not say so comes last.
+    pub credentials: Vec<(Box<str>, Timestamp)>,
     /// The hash of the invite.
-    pub(super) invite: Option<Box<str>>,
+    pub invite: Option<Box<str>>,
 }
 
 /// An object with a name and a version.
 #[derive(Debug, Clone)]
-pub(super) struct Object {
-    pub(super) name: Box<str>,
-    pub(super) uid: Box<str>,
-    pub(super) version: Box<str>,
+pub struct Object {
+    /// `metadata.name`.
+    pub name: Box<str>,
+    /// `metadata.uid`.
+    pub uid: Box<str>,
+    /// `metadata.resourceVersion`.
+    pub version: Box<str>,
     /// As the API server says.
-    pub(super) created_at: Timestamp,
+    pub created_at: Timestamp,
     /// The e-mail address, believed or not.
-    pub(super) email: Option<Box<str>>,
+    pub email: Option<Box<str>>,
     id: Uuid,
-    /// `spec` and `status`, as JSON.
-    body: Box<str>,
+    /// As JSON.
+    spec: Box<str>,
+    /// As JSON.
+    status: Box<str>,
 }
 
 impl Object {
     /// What matters of an object; `None` when it is on its way out, or is no object at all.
-    pub(super) fn of(object: DynamicObject) -> Option<Self> {
+    #[must_use]
+    pub fn of(object: DynamicObject) -> Option<Self> {
         let metadata = object.metadata;
         if metadata.deletion_timestamp.is_some() {
             return None;
@@ -54,12 +66,14 @@ impl Object {
             version: metadata.resource_version.unwrap_or_default().into(),
             created_at: metadata.creation_timestamp.map_or(Timestamp::UNIX_EPOCH, |at| at.0),
             email: spec.get("email").and_then(Value::as_str).map(Into::into),
-            body: serde_json::json!({"spec": spec, "status": status}).to_string().into(),
+            spec: spec.to_string().into(),
+            status: status.to_string().into(),
         })
     }
 
-    /// Whose it is, before anything else of it is believed.
-    pub(super) const fn user_id(&self) -> UserId {
+    /// Whose it is, before anything else of it is believed: `status.id`, or the UID while that is absent or no UUID.
+    #[must_use]
+    pub const fn user_id(&self) -> UserId {
         UserId(self.id)
     }
 
@@ -70,11 +84,15 @@ impl Object {
     }
 
     /// The record.
+    ///
+    /// # Errors
+    /// What of the object cannot be read, in words for an administrator.
+    pub fn record(&self) -> Result<UserRecord, String> {
+        record::read(&self.spec, &self.status, self.user_id(), self.created_at)
+    }
+
     pub(super) fn stored(&self) -> Result<Stored, StoreError> {
-        let user = serde_json::from_str::<Body>(&self.body)
-            .map_err(|error| error.to_string())
-            .and_then(|body| record::read(&body, self.user_id(), self.created_at))
-            .map_err(|reason| self.corrupt(reason))?;
+        let user = self.record().map_err(|reason| self.corrupt(reason))?;
         Ok(Stored { user, version: Version(self.version.to_string()) })
     }
 
@@ -88,15 +106,16 @@ impl Object {
     }
 
     /// What of its status others must not have, however unreadable the rest is.
-    pub(super) fn claims(&self) -> Claims {
-        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+    #[must_use]
+    pub fn claims(&self) -> Claims {
+        let status: Value = serde_json::from_str(&self.status).unwrap_or_default();
         let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(Box::<str>::from);
-        let keys = body.pointer("/status/keys").and_then(Value::as_array).into_iter().flatten();
+        let keys = status.get("keys").and_then(Value::as_array).into_iter().flatten();
         let credentials = keys.filter_map(|key| {
             let since = text(key, "createdAt").and_then(|at| at.parse().ok()).unwrap_or(Timestamp::MAX);
             Some((text(key, "credentialId")?, since))
         });
-        let invite = body.pointer("/status/invite").and_then(|invite| text(invite, "hash"));
+        let invite = status.get("invite").and_then(|invite| text(invite, "hash"));
         Claims { credentials: credentials.collect(), invite }
     }
 

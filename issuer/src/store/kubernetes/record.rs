@@ -4,7 +4,7 @@
 //! creation, and who it is about is `status.id`, or the object's UID while nobody has written one.
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vouch_crds::{
@@ -19,32 +19,24 @@ use crate::{
     store::record::{CredentialId, EnrolledKey, Invite, InviteHash, UsedChallenge, UserId, UserRecord},
 };
 
-/// The two halves of an object.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Body {
-    pub(super) spec: VouchUserSpec,
-    #[serde(default)]
-    pub(super) status: Option<VouchUserStatus>,
-}
-
-/// The record.
+/// The record in an object's `spec` and `status`, both as JSON; `null` is a status that nobody has written.
 ///
 /// # Errors
 /// What of the object cannot be read, in words for an administrator.
-pub(super) fn read(body: &Body, id: UserId, created_at: Timestamp) -> Result<UserRecord, String> {
-    let unset = VouchUserStatus::default();
-    let status = body.status.as_ref().unwrap_or(&unset);
+pub(super) fn read(spec: &str, status: &str, id: UserId, created_at: Timestamp) -> Result<UserRecord, String> {
+    let spec: VouchUserSpec = half("spec", spec)?;
+    let status = half::<Option<VouchUserStatus>>("status", status)?.unwrap_or_default();
     if let Some(text) = status.id.as_deref().filter(|text| Uuid::parse_str(text) != Ok(id.0)) {
         return Err(format!("status.id is `{text}`, which is no UUID"));
     }
-    let mut groups = body.spec.groups.clone();
+    let mut groups = spec.groups;
     groups.sort();
     groups.dedup();
     Ok(UserRecord {
         id,
-        email: body.spec.email.parse().map_err(|error| format!("spec.email: {error}"))?,
+        email: spec.email.parse().map_err(|error| format!("spec.email: {error}"))?,
         groups,
-        disabled: body.spec.disabled,
+        disabled: spec.disabled,
         created_at,
         sessions_valid_from: status.sessions_valid_from.map_or(created_at, |at| at.0),
         keys: status.keys.iter().map(read_key).collect::<Result<_, _>>()?,
@@ -55,6 +47,13 @@ pub(super) fn read(body: &Body, id: UserId, created_at: Timestamp) -> Result<Use
         }),
         used_challenges: status.used_challenges.iter().map(read_challenge).collect(),
     })
+}
+
+fn half<T: DeserializeOwned>(name: &str, json: &str) -> Result<T, String> {
+    // Once more by way of a value, for the words alone: a position in this text is none in the administrator's.
+    let read =
+        serde_json::from_str(json).or_else(|_| serde_json::from_str::<Value>(json).and_then(serde_json::from_value));
+    read.map_err(|error| format!("{name}: {error}"))
 }
 
 fn read_key(key: &user::EnrolledKey) -> Result<EnrolledKey, String> {

@@ -176,6 +176,27 @@ async fn an_object_with_a_key_or_an_id_of_another_person_is_not_let_in() {
     }
 }
 
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_told_by_the_half_of_it_and_without_positions() {
+    let server = ApiServer::default();
+    for (half, damage, reason) in [
+        (
+            "spec",
+            json!({"email": "alice@example.com", "groups": 7}),
+            "spec: invalid type: integer `7`, expected a sequence",
+        ),
+        ("status", json!({"keyCount": -1}), "status: invalid value: integer `-1`, expected u32"),
+        ("status", json!({"id": "7"}), "status.id is `7`, which is no UUID"),
+    ] {
+        let mut alice = declared("alice@example.com", "2026-11-21T09:00:00Z", OLD);
+        alice[half] = damage;
+        server.put(&path("alice"), alice);
+        let store = server.store().await;
+        let error = store.user_by_email(&"alice@example.com".parse().unwrap()).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Corrupt { reason: said, .. } if said == reason), "{error:?}");
+    }
+}
+
 fn keys_enrolled_later(keys: &Value) -> Value {
     let mut keys = keys.clone();
     keys[0]["createdAt"] = json!("2027-01-01T00:00:00Z");
