@@ -100,10 +100,7 @@ pub async fn run(settings: Settings, level: LogLevel) -> Result<(), RunError> {
     private::serve(settings.admin_listen, private::admin(level)).await?;
     tracing::info!("listening on http://{address}; {identity} takes part in the election in {namespace}");
 
-    let (held, keeper) = tokio::select! {
-        won = campaign.win(base.clone()) => won,
-        () = stopped(stop.clone()) => return Ok(()),
-    };
+    let Some((held, keeper)) = campaign.win(base.clone(), stopped(stop.clone())).await else { return Ok(()) };
     let (finished, done) = oneshot::channel::<()>();
     // A task of its own, so that no controller's work delays a renewal.
     let mut keeping = tokio::spawn(keeper.keep(done.map(|_| ())));

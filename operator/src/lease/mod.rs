@@ -8,6 +8,11 @@
 //! after `renew_deadline`; a request that was under way then ends within `request_timeout`. A candidate counts from the
 //! moment *after* it first saw that renewal and waits `duration`, which is at least the sum of both. Both count on clocks
 //! that only go forward. What is written in the `Lease` about time is for people; nothing is decided by it.
+//!
+//! A person who deletes or edits the `Lease` breaks into that. A holder whose renewal is refused therefore writes nothing
+//! until it has seen that the `Lease` is still its own and still the same, and never makes it again. A candidate that has
+//! seen the `Lease` held waits for that holder although the `Lease` is gone; one that finds none at its first look waits for
+//! as long as a holder takes to notice: a holder whose requests are not even answered writes nothing, either.
 
 pub mod elector;
 pub mod held;

@@ -1,7 +1,8 @@
 //! Carries out what the elector decides: requests with a limit, sleeps, and the proof for the rest of the program.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
+use futures::FutureExt as _;
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::watch;
@@ -12,6 +13,10 @@ use super::{
     held::{Hold, LeaseHeld},
     store::{LeaseError, LeaseStore},
 };
+
+/// How many requests giving the lease back may take: a look and a write, and both again when an earlier write of this
+/// process, whose answer nobody waited for, was done in between.
+const RELEASE_REQUESTS: usize = 4;
 
 /// What an election shows to people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,26 +60,45 @@ impl<S: LeaseStore> Campaign<S> {
         self.standing.subscribe()
     }
 
-    /// Returns when this candidate leads. `base` is the client through which the proof writes.
-    pub async fn win(mut self, base: Client) -> (LeaseHeld, Keeper<S>) {
+    /// Returns when this candidate leads, or `None` when `stop` ends before: a lease that was taken meanwhile is given
+    /// back. `base` is the client through which the proof writes.
+    pub async fn win(mut self, base: Client, stop: impl Future<Output = ()>) -> Option<(LeaseHeld, Keeper<S>)> {
+        let mut stop = pin!(stop);
         let until = loop {
             if let Some(until) = self.elector.leads_until() {
                 break until;
             }
-            let step = self.elector.next(self.ticker.now(), Timestamp::now());
-            self.carry_out(step).await;
+            let stopped = match self.elector.next(self.ticker.now(), Timestamp::now()) {
+                Step::Rest { until } => tokio::select! {
+                    () = &mut stop => true,
+                    () = self.rest(until) => false,
+                },
+                // To its end: a write that nobody waits for may be done all the same.
+                step => {
+                    self.carry_out(step).await;
+                    (&mut stop).now_or_never().is_some()
+                }
+            };
             self.show();
+            if stopped {
+                self.release().await;
+                return None;
+            }
         };
         let hold = Arc::new(Hold::new(Arc::clone(&self.ticker)));
         hold.extend(until);
         let held = LeaseHeld::new(Arc::clone(&hold), base, self.timing.request_timeout());
-        (held, Keeper { campaign: self, hold })
+        Some((held, Keeper { campaign: self, hold }))
+    }
+
+    async fn rest(&self, until: Tick) {
+        tokio::time::sleep(until.saturating_sub(self.ticker.now())).await;
     }
 
     async fn carry_out(&mut self, step: Step) {
         let limit = self.timing.request_timeout();
         match step {
-            Step::Rest { until } => tokio::time::sleep(until.saturating_sub(self.ticker.now())).await,
+            Step::Rest { until } => self.rest(until).await,
             Step::Read => {
                 let answer = limited(limit, self.store.read()).await;
                 let now = self.ticker.now();
@@ -93,14 +117,38 @@ impl<S: LeaseStore> Campaign<S> {
                 let started = self.ticker.now();
                 let answer = limited(limit, self.store.write(claim)).await;
                 self.note(answer.as_ref().err().filter(|error| !matches!(error, LeaseError::Conflict)));
-                let answer = answer.map_err(|error| match error {
-                    LeaseError::Conflict => Refusal::Conflict,
-                    LeaseError::Unavailable(_) => Refusal::Unknown,
-                });
-                self.elector.wrote(answer, started, self.ticker.now());
+                self.elector.wrote(answer.map_err(|error| refusal(&error)), started, self.ticker.now());
             }
             Step::End(_) => {}
         }
+    }
+
+    /// Gives the lease back if it is ours. Somebody who stops has no time to try for long.
+    async fn release(&mut self) {
+        let limit = self.timing.request_timeout().saturating_mul(2);
+        if tokio::time::timeout(limit, self.try_to_release()).await != Ok(true) {
+            tracing::warn!("the lease could not be released; the next leader waits until it has run out");
+        }
+    }
+
+    async fn try_to_release(&mut self) -> bool {
+        for _ in 0..RELEASE_REQUESTS {
+            match self.elector.release(Timestamp::now()) {
+                None => return true,
+                Some(Step::Write(claim)) => {
+                    let started = self.ticker.now();
+                    match limited(self.timing.request_timeout(), self.store.write(claim)).await {
+                        Ok(_) => {
+                            tracing::info!("released the lease");
+                            return true;
+                        }
+                        Err(error) => self.elector.wrote(Err(refusal(&error)), started, self.ticker.now()),
+                    }
+                }
+                Some(step) => self.carry_out(step).await,
+            }
+        }
+        false
     }
 
     fn note(&self, error: Option<&LeaseError>) {
@@ -141,7 +189,7 @@ impl<S: LeaseStore> Keeper<S> {
         };
         self.hold.end();
         if outcome.is_ok() {
-            self.release().await;
+            self.campaign.release().await;
         }
         outcome
     }
@@ -157,28 +205,25 @@ impl<S: LeaseStore> Keeper<S> {
                 }
                 step => {
                     // A request must not keep this loop from seeing that the deadline is over.
-                    let left =
-                        self.campaign.elector.leads_until().map_or(Tick::ZERO, |until| until.saturating_sub(now));
+                    let left = self.campaign.elector.deadline().map_or(Tick::ZERO, |until| until.saturating_sub(now));
                     if tokio::time::timeout(left, self.campaign.carry_out(step)).await.is_err() {
                         continue;
                     }
-                    if let Some(until) = self.campaign.elector.leads_until() {
-                        self.hold.extend(until);
+                    match self.campaign.elector.leads_until() {
+                        Some(until) => self.hold.extend(until),
+                        None => self.hold.end(),
                     }
                     self.campaign.show();
                 }
             }
         }
     }
+}
 
-    async fn release(self) {
-        let Some(claim) = self.campaign.elector.release(Timestamp::now()) else { return };
-        match limited(self.campaign.timing.request_timeout(), self.campaign.store.write(claim)).await {
-            Ok(_) => tracing::info!("released the lease"),
-            Err(error) => {
-                tracing::warn!("{}; the next leader waits until it has run out", crate::failure::chain(&error));
-            }
-        }
+const fn refusal(error: &LeaseError) -> Refusal {
+    match error {
+        LeaseError::Conflict => Refusal::Conflict,
+        LeaseError::Unavailable(_) => Refusal::Unknown,
     }
 }
 

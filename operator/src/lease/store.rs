@@ -9,7 +9,7 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use vouch_crds::names;
 
-use super::elector::{Claim, Record};
+use super::elector::{Claim, Record, Revision};
 use crate::failure;
 
 /// Why the lease could not be read or written.
@@ -27,7 +27,7 @@ pub enum LeaseError {
 pub trait LeaseStore: Send + Sync + 'static {
     /// The record, if there is one.
     fn read(&self) -> impl Future<Output = Result<Option<Record>, LeaseError>> + Send;
-    /// Writes the record if it still has the version that the claim replaces.
+    /// Writes the record if it is still the write that the claim replaces; a record that is gone is not made again.
     fn write(&self, claim: Claim) -> impl Future<Output = Result<Record, LeaseError>> + Send;
 }
 
@@ -80,16 +80,22 @@ fn record(lease: Lease) -> Record {
         transitions: spec.lease_transitions.unwrap_or_default(),
         acquired_at: spec.acquire_time.map(|time| time.0),
         renewed_at: spec.renew_time.map(|time| time.0),
-        version: lease.metadata.resource_version.unwrap_or_default(),
+        revision: Revision {
+            uid: lease.metadata.uid.unwrap_or_default(),
+            version: lease.metadata.resource_version.unwrap_or_default(),
+        },
     }
 }
 
 fn lease(namespace: &str, claim: Claim) -> Lease {
+    let (uid, resource_version) =
+        claim.replaces.map_or((None, None), |replaced| (Some(replaced.uid), Some(replaced.version)));
     Lease {
         metadata: ObjectMeta {
             name: Some(names::LEASE.to_owned()),
             namespace: Some(namespace.to_owned()),
-            resource_version: claim.replaces,
+            resource_version,
+            uid,
             ..ObjectMeta::default()
         },
         spec: Some(LeaseSpec {
