@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use serde_json::Value;
+use vouch_control_plane::{ControlPlane, until};
 
 use crate::{
     access::objects_of_an_issuer,
-    control_plane::{Cluster, JUDGED, until, words},
-    support::{EVERYTHING, documents, helms, render, the, title},
+    support::{ENFORCEMENT, EVERYTHING, documents, helms, render, the, title},
 };
 
+/// Every check is made, and nothing is written.
+const JUDGED: [&str; 1] = ["--dry-run=server"];
 /// As the operator does it, and by the rights of its account.
 const BY_THE_OPERATOR: [&str; 3] =
     ["--field-manager=vouch-operator", "--force-conflicts", "--as=system:serviceaccount:vouch:vouch-operator"];
@@ -22,7 +24,7 @@ fn is_served(object: &Value) -> bool {
         .any(|other| group.starts_with(other))
 }
 
-fn takes_every_object(cluster: &Cluster) {
+fn takes_every_object(cluster: &ControlPlane) {
     for namespace in ["vouch", "team-a"] {
         cluster.told(&["create", "namespace", namespace]);
     }
@@ -40,33 +42,33 @@ fn takes_every_object(cluster: &Cluster) {
     }
     let mut wrong = the(&render(&[]), "Deployment").clone();
     wrong["spec"]["replica"] = Value::from(1);
-    assert!(!cluster.apply(&wrong, &JUDGED).status.success(), "a judge that takes everything proves nothing");
+    assert!(cluster.refuses(&wrong, &JUDGED).contains("replica"), "a judge that takes everything proves nothing");
 }
 
 /// The operator's account makes all that an issuer is made of, and can make nothing more of it.
-fn lets_the_operator_make_an_issuer(cluster: &Cluster, issuer: &Value) {
+fn lets_the_operator_make_an_issuer(cluster: &ControlPlane, issuer: &Value) {
     cluster.takes(issuer, &[]);
     let uid = ["get", "vouchissuer", "--namespace=vouch", "vouch", "--output=jsonpath={.metadata.uid}"];
     let mut objects = objects_of_an_issuer(&cluster.told(&uid));
     objects.retain(is_served);
     // The plugin learns of new kinds some seconds late.
     until("the API server knows VouchIssuer everywhere", || {
-        !words(&cluster.apply(&objects[0], &BY_THE_OPERATOR)).contains("cannot find RESTMapping")
+        !cluster.offer(&objects[0], &BY_THE_OPERATOR).words().contains("cannot find RESTMapping")
     });
     for object in &objects {
         cluster.takes(object, &BY_THE_OPERATOR);
     }
     let mut elsewhere = the(&objects, "ServiceAccount").clone();
     elsewhere["metadata"]["namespace"] = Value::from("team-a");
-    let refusal = words(&cluster.apply(&elsewhere, &BY_THE_OPERATOR));
+    let refusal = cluster.refuses(&elsewhere, &BY_THE_OPERATOR);
     assert!(refusal.contains("forbidden"), "it acts in a namespace that is not its own: {refusal}");
     let mut generous = the(&objects, "Role").clone();
     generous["rules"][0]["verbs"] = serde_json::json!(["delete"]);
-    let refusal = words(&cluster.apply(&generous, &BY_THE_OPERATOR));
+    let refusal = cluster.refuses(&generous, &BY_THE_OPERATOR);
     assert!(refusal.contains("attempting to grant RBAC permissions not currently held"), "{refusal}");
 }
 
-fn example_is_taken(cluster: &Cluster) {
+fn example_is_taken(cluster: &ControlPlane) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/issuer.yaml");
     cluster.told(&["apply", "--dry-run=server", "--validate=strict", "--filename", example.to_str().unwrap()]);
 }
@@ -82,7 +84,7 @@ fn issuer_of_the_notes(notes: &str) -> Value {
 }
 
 /// Installs, upgrades, rolls back, uninstalls and installs again, with the older and the newer Helm.
-fn an_uninstall_keeps_what_people_have_made(cluster: &Cluster) {
+fn an_uninstall_keeps_what_people_have_made(cluster: &ControlPlane) {
     let chart = vouch_chart::chart();
     let chart = chart.to_str().unwrap();
     let user = serde_json::json!({
@@ -94,7 +96,7 @@ fn an_uninstall_keeps_what_people_have_made(cluster: &Cluster) {
     for helm in helms() {
         let run = |arguments: &[&str]| {
             let arguments = [arguments, &["--namespace=vouch"]].concat();
-            let output = helm.run(&arguments, Some(&cluster.kubeconfig));
+            let output = helm.run(&arguments, Some(cluster.kubeconfig()));
             let words = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success(), "{} {arguments:?}: {words}", helm.version());
             String::from_utf8(output.stdout).unwrap()
@@ -112,9 +114,9 @@ fn an_uninstall_keeps_what_people_have_made(cluster: &Cluster) {
         cluster.told(&["get", "clusterrole", "vouch-vouch-operator"]);
         run(&["rollback", "vouch", "1"]);
         assert_eq!(replicas(), "2");
-        assert!(!cluster.kubectl(&["get", "clusterrole", "vouch-vouch-operator"]).status.success());
+        assert!(!cluster.kubectl(&["get", "clusterrole", "vouch-vouch-operator"]).is_success());
         run(&["uninstall", "vouch"]);
-        assert!(!cluster.kubectl(&["get", "deployment", "-n=vouch", "vouch-operator"]).status.success());
+        assert!(!cluster.kubectl(&["get", "deployment", "-n=vouch", "vouch-operator"]).is_success());
         let alice = ["get", "vouchuser", "--namespace=vouch", "alice", "--output=jsonpath={.spec.email}"];
         assert_eq!(cluster.told(&alice), "alice@example.com");
     }
@@ -123,7 +125,7 @@ fn an_uninstall_keeps_what_people_have_made(cluster: &Cluster) {
 /// One cluster for all of it: starting one costs more than everything else here.
 #[test]
 fn an_api_server_takes_the_chart_and_keeps_what_people_have_made() {
-    let cluster = Cluster::up(&[]);
+    let cluster = ControlPlane::start_with(&ENFORCEMENT);
     takes_every_object(&cluster);
     an_uninstall_keeps_what_people_have_made(&cluster);
 }

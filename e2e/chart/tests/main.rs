@@ -9,8 +9,8 @@
 
 mod access;
 mod cluster;
-mod control_plane;
 mod generated;
+mod guides;
 mod monitoring;
 mod objects;
 mod rights;

@@ -8,11 +8,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use vouch_control_plane::{ControlPlane, until};
 
 use crate::{
     access::{issuer, objects_of_an_issuer},
-    control_plane::{Cluster, until},
-    support::{helms, of_kind, render, texts, the, tool},
+    support::{ENFORCEMENT, helms, of_kind, render, texts, the, tool},
 };
 
 const ACCOUNT: &str = "system:serviceaccount:vouch:vouch-operator";
@@ -28,13 +28,7 @@ const ASKED_BY_ADMISSION: (&str, &str, &str) = ("vouch.sh", "vouchissuers/finali
 struct Operator(Child);
 
 impl Operator {
-    fn start(cluster: &Cluster, folder: &std::path::Path) -> Self {
-        let token = cluster.told(&["create", "token", "vouch-operator", "--namespace=vouch", "--duration=1h"]);
-        let config = cluster.told(&["config", "view", "--raw", "--minify", "--output=json"]);
-        let mut config: Value = serde_json::from_str(&config).unwrap();
-        config["users"][0]["user"] = json!({"token": token.trim()});
-        let kubeconfig = folder.join("kubeconfig");
-        fs::write(&kubeconfig, config.to_string()).unwrap();
+    fn start(cluster: &ControlPlane, folder: &std::path::Path) -> Self {
         let log = fs::File::create(folder.join("log")).unwrap();
         let child = Command::new(tool("VOUCH_OPERATOR"))
             .args([
@@ -43,7 +37,7 @@ impl Operator {
                 "--listen=127.0.0.1:0",
                 "--admin-listen=127.0.0.1:0",
             ])
-            .env("KUBECONFIG", kubeconfig)
+            .env("KUBECONFIG", cluster.kubeconfig_of_account("vouch", "vouch-operator"))
             .envs([("POD_NAME", "operator"), ("POD_UID", "1"), ("POD_NAMESPACE", "vouch")])
             .stdin(Stdio::null())
             .stderr(log)
@@ -115,8 +109,8 @@ fn client() -> Value {
 }
 
 /// Has an issuer made with all it can have, its keys rotated by order, and all taken away again that can be.
-fn have_everything_done(cluster: &Cluster) {
-    let exists = |what: &str| cluster.kubectl(&["get", "--namespace=vouch", what]).status.success();
+fn have_everything_done(cluster: &ControlPlane) {
+    let exists = |what: &str| cluster.kubectl(&["get", "--namespace=vouch", what]).is_success();
     cluster.takes(&issuer("", true), &[]);
     let people = [("VouchUser", json!({"email": "alice@example.com"})), ("OidcClient", client())];
     for (kind, spec) in people {
@@ -153,7 +147,7 @@ fn the_operator_is_refused_nothing_and_uses_or_grants_every_right_it_has() {
             .to_string(),
     )
     .unwrap();
-    let cluster = Cluster::up(&["-audit-policy", policy.to_str().unwrap()]);
+    let cluster = ControlPlane::start_with(&[&ENFORCEMENT[..], &["-audit-policy", policy.to_str().unwrap()]].concat());
     for (group, kind, plural) in [
         ("cert-manager.io", "Certificate", "certificates"),
         ("gateway.networking.k8s.io", "HTTPRoute", "httproutes"),
@@ -163,7 +157,7 @@ fn the_operator_is_refused_nothing_and_uses_or_grants_every_right_it_has() {
     }
     let chart = vouch_chart::chart();
     let install = ["install", "vouch", chart.to_str().unwrap(), "--namespace=vouch", "--create-namespace"];
-    let installed = helms()[0].run(&install, Some(&cluster.kubeconfig));
+    let installed = helms()[0].run(&install, Some(cluster.kubeconfig()));
     assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
     cluster.told(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"]);
     let operator = Operator::start(&cluster, folder.path());

@@ -16,6 +16,11 @@ pub(crate) const EVERYTHING: [&str; 4] = [
     "test.url=https://vouch.example.com",
 ];
 
+/// With this plugin of admission, an object that is owned needs the right to set finalizers of its owner, as it does in
+/// OpenShift.
+pub(crate) const ENFORCEMENT: [&str; 2] =
+    ["-apiserver-arg", "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"];
+
 /// The installed Helms, of both major versions: people use both.
 pub(crate) fn helms() -> [Helm; 2] {
     [Helm(tool("VOUCH_HELM")), Helm(tool("VOUCH_HELM_3"))]

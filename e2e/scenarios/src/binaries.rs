@@ -48,29 +48,15 @@ pub fn virtual_key() -> PathBuf {
     path
 }
 
-/// `cluster`, which is the test cluster: `VOUCH_CLUSTER`.
-///
-/// # Panics
-/// When it is not there.
-#[must_use]
-pub fn cluster() -> PathBuf {
-    named("VOUCH_CLUSTER", "make cluster")
-}
-
 /// Helm: `VOUCH_HELM`.
 ///
 /// # Panics
 /// When it is not there.
 #[must_use]
 pub fn helm() -> PathBuf {
-    named("VOUCH_HELM", "make setup-helm")
-}
-
-/// A program by the variable that names it, which the Makefile sets.
-fn named(variable: &str, target: &str) -> PathBuf {
-    let path = env::var_os(variable).map(PathBuf::from);
-    let path = path.unwrap_or_else(|| panic!("{variable} is not set; the Makefile sets it, and builds it: {target}"));
-    assert!(path.exists(), "{} is missing; build it first: {target}", path.display());
+    let path = env::var_os("VOUCH_HELM").map(PathBuf::from);
+    let path = path.expect("VOUCH_HELM is not set; the Makefile sets it, and installs it: make setup-helm");
+    assert!(path.exists(), "{} is missing; install it first: make setup-helm", path.display());
     path
 }
 

@@ -16,7 +16,7 @@ use vouch_issuer::store::{
     record::UserId,
 };
 
-use crate::api_server::Namespace;
+use crate::namespace::Namespace;
 
 #[async_trait]
 impl Subject for Namespace {

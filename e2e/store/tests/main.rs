@@ -1,5 +1,5 @@
 //! The issuer's Kubernetes store against a real API server: everything that an imitation of one could get wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod api_server;
 mod conformance;
+mod namespace;

@@ -1,23 +1,20 @@
 //! `kubectl vouch` and the operator on a real API server, without nodes: what people read, what is asked of the cluster,
 //! and what the rights in the reference are good for.
-//!
-//! Run by `make test-kubectl`, which builds the cluster first.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod cluster;
 mod orders;
 mod people;
+mod plugin;
 mod rights;
 mod trouble;
 
-use cluster::Cluster;
+use plugin::Cluster;
 use serde_json::json;
 
 /// One cluster for everything, in the order in which an administrator meets it.
 #[test]
-#[ignore = "needs a cluster: make test-kubectl"]
 fn an_administrators_first_day() {
-    let cluster = Cluster::up();
+    let cluster = Cluster::start();
     trouble::without_a_way_in(&cluster);
     trouble::without_the_resources(&cluster);
     cluster.install();
@@ -35,9 +32,9 @@ fn an_administrators_first_day() {
 /// What `example issuer` prints can be applied as it stands.
 fn example(cluster: &Cluster) {
     let manifest = cluster.vouch(&["example", "issuer"]).answer();
-    let judged = cluster.apply(&manifest, &["--dry-run=server", "--validate=strict", "--namespace", "vouch"]);
+    let judged = cluster.plane.apply(&manifest, &["--dry-run=server", "--validate=strict", "--namespace", "vouch"]).answer();
     assert_eq!(judged, "vouchissuer.vouch.sh/vouch created (server dry run)\n");
-    cluster.apply(&manifest, &["--namespace", "vouch"]);
+    cluster.plane.apply(&manifest, &["--namespace", "vouch"]).answer();
     let screen = cluster.vouch(&["status", "-o", "json"]).json();
     assert_eq!(screen["healthy"], json!(true), "{screen}");
     assert_eq!(screen["findings"][0]["reason"], "NotObserved");

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use serde_json::Value;
+use vouch_control_plane::until;
 
-use crate::cluster::{Cluster, until};
+use crate::plugin::Cluster;
 
 const ROTATE: &str = r".metadata.annotations.vouch\.sh/rotate-keys";
 
@@ -46,26 +47,8 @@ pub(crate) fn with_an_operator(cluster: &Cluster) {
     let accepted = cluster.vouch(&["accept-clock"]).answer();
     assert!(accepted.starts_with("No date of the keys lies ahead of the clock; nothing was changed."), "{accepted}");
 
-    cluster.kubectl(&[
-        "patch",
-        "vouchissuer",
-        "vouch",
-        "-n",
-        "vouch",
-        "--type=merge",
-        "-p",
-        r#"{"spec":{"paused":true}}"#,
-    ]);
+    cluster.patch_issuer(r#"{"spec":{"paused":true}}"#);
     let words = cluster.vouch(&["rotate"]).refusal();
     assert!(words.contains("spec.paused: true"), "{words}");
-    cluster.kubectl(&[
-        "patch",
-        "vouchissuer",
-        "vouch",
-        "-n",
-        "vouch",
-        "--type=merge",
-        "-p",
-        r#"{"spec":{"paused":false}}"#,
-    ]);
+    cluster.patch_issuer(r#"{"spec":{"paused":false}}"#);
 }

@@ -1,13 +1,13 @@
 //! People: the verbs of an issuer that runs alone.
 
-use crate::cluster::Cluster;
+use crate::plugin::Cluster;
 
 pub(crate) fn from_invite_to_logout(cluster: &Cluster) {
     let invited = cluster.vouch(&["invite", "alice@example.com", "--group", "release", "-o", "json"]).json();
     assert_eq!(invited["command"], "vouch enroll https://vouch.example.com");
     let code = invited["code"].as_str().unwrap().to_owned();
     let object =
-        cluster.kubectl(&["get", "vouchuser", "alice-example-com-ff8d9819fc0e12bf", "-n", "vouch", "-o", "json"]);
+        cluster.plane.told(&["get", "vouchuser", "alice-example-com-ff8d9819fc0e12bf", "-n", "vouch", "-o", "json"]);
     assert!(object.contains("\"hash\"") && !object.contains(&code), "the code is kept");
     let text = cluster.vouch(&["invite", "alice@example.com"]).answer();
     assert!(text.contains("The earlier invite no longer works."), "{text}");
@@ -16,7 +16,7 @@ pub(crate) fn from_invite_to_logout(cluster: &Cluster) {
     assert_eq!(users["users"][0]["email"], "alice@example.com");
     assert_eq!(users["users"][0]["groups"][0], "release");
     assert_eq!(users, cluster.vouch(&["users", "list", "-o", "json"]).json());
-    let spec = || cluster.kubectl(&["get", "vouchusers", "-n", "vouch", "-o", "jsonpath={.items[0].spec.disabled}"]);
+    let spec = || cluster.plane.told(&["get", "vouchusers", "-n", "vouch", "-o", "jsonpath={.items[0].spec.disabled}"]);
     let said = cluster.vouch(&["disable", "alice@example.com"]).answer();
     assert!(said.contains("alice@example.com is disabled"), "{said}");
     assert_eq!(spec(), "true");

@@ -1,11 +1,10 @@
 //! The rights in the reference: with those of a command it works, and without any one of them it says which is missing.
 
-use std::path::PathBuf;
-
 use serde_json::json;
+use vouch_control_plane::until;
 use vouch_operator::plugin::access::{NEEDS, Need};
 
-use crate::cluster::{Cluster, until};
+use crate::plugin::Cluster;
 
 /// Commands that need every one of their rights each time they run. Some rights are for what happens rarely.
 const COMMANDS: [(&str, &[&str]); 6] = [
@@ -20,7 +19,7 @@ const COMMANDS: [(&str, &[&str]); 6] = [
 pub(crate) fn are_enough_and_needed(cluster: &Cluster) {
     for (command, arguments) in COMMANDS {
         let user = format!("{command}-admin");
-        let kubeconfig = impersonating(cluster, &user);
+        let kubeconfig = cluster.plane.kubeconfig_of_user(&user);
         let nobody = cluster.vouch_with(&kubeconfig, &with_namespace(arguments)).refusal();
         assert!(nobody.contains("you may not list vouchissuers in namespace vouch"), "{nobody}");
         assert!(nobody.contains("{apiGroups: [vouch.sh], resources: [vouchissuers], verbs: [list]}"), "{nobody}");
@@ -33,7 +32,7 @@ pub(crate) fn are_enough_and_needed(cluster: &Cluster) {
 }
 
 fn without_the_root_secret(cluster: &Cluster) {
-    let kubeconfig = impersonating(cluster, "desk");
+    let kubeconfig = cluster.plane.kubeconfig_of_user("desk");
     grant(cluster, "desk", |need| need.commands.contains(&"invite") && need.resource != "secrets");
     let words = cluster.vouch_with(&kubeconfig, &with_namespace(&["invite", "dave@example.com"])).refusal();
     assert!(words.contains("you may not get secrets vouch-root-secret in namespace vouch"), "{words}");
@@ -43,7 +42,7 @@ fn without_the_root_secret(cluster: &Cluster) {
 }
 
 fn without_anything_optional(cluster: &Cluster) {
-    let kubeconfig = impersonating(cluster, "viewer");
+    let kubeconfig = cluster.plane.kubeconfig_of_user("viewer");
     grant(cluster, "viewer", |need| need.commands.contains(&"status") && !need.optional);
     let screen = cluster.vouch_with(&kubeconfig, &with_namespace(&["status", "-o", "json"])).json();
     assert_eq!(screen["unknown"].as_array().unwrap().len(), 3, "{screen}");
@@ -52,10 +51,6 @@ fn without_anything_optional(cluster: &Cluster) {
 
 fn with_namespace<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     [arguments, &["-n", "vouch"]].concat()
-}
-
-fn impersonating(cluster: &Cluster, user: &str) -> PathBuf {
-    cluster.kubeconfig_with(user, |config| config["users"][0]["user"]["as"] = json!(user))
 }
 
 /// Gives somebody the rights of the table.
@@ -74,10 +69,10 @@ fn grant(cluster: &Cluster, user: &str, wanted: impl Fn(&Need) -> bool) {
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
     });
-    cluster.apply(&role.to_string(), &[]);
-    cluster.apply(&binding.to_string(), &[]);
+    cluster.plane.takes(&role, &[]);
+    cluster.plane.takes(&binding, &[]);
     until(&format!("the rights of {user}"), || {
-        let may = cluster.kubectl_as(user, &["auth", "can-i", "list", "vouchissuers.vouch.sh", "-n", "vouch"]);
-        may.trim() == "yes"
+        let may = ["auth", "can-i", "list", "vouchissuers.vouch.sh", "-n", "vouch", "--as", user];
+        cluster.plane.kubectl(&may).is_success()
     });
 }

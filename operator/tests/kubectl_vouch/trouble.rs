@@ -1,25 +1,26 @@
 //! What people read who cannot get in, or find nothing there.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::json;
+use vouch_control_plane::until;
 
-use crate::cluster::Cluster;
+use crate::plugin::Cluster;
 
 pub(crate) fn without_a_way_in(cluster: &Cluster) {
-    let refusal = |kubeconfig: &PathBuf| cluster.vouch_with(kubeconfig, &["status"]).refusal();
-    let away = cluster.kubeconfig_with("away", |config| {
+    let refusal = |kubeconfig: &Path| cluster.vouch_with(kubeconfig, &["status"]).refusal();
+    let away = cluster.plane.kubeconfig_with("away", |config| {
         config["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1");
     });
     let words = refusal(&away);
     assert!(words.starts_with("kubectl vouch: https://127.0.0.1:1 cannot be reached: "), "{words}");
     assert!(words.contains("refused"), "{words}");
-    let expired = cluster.kubeconfig_with("expired", |config| {
+    let expired = cluster.plane.kubeconfig_with("expired", |config| {
         config["users"][0]["user"] = json!({"token": "expired"});
     });
     let words = refusal(&expired);
     assert!(words.contains("does not accept the credentials") && words.contains("kubectl auth whoami"), "{words}");
-    let failing = cluster.kubeconfig_with("failing", |config| {
+    let failing = cluster.plane.kubeconfig_with("failing", |config| {
         config["users"][0]["user"] = json!({"exec": {
             "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
             "command": "sh", "args": ["-c", "echo sign in first >&2; exit 3"],
@@ -27,9 +28,9 @@ pub(crate) fn without_a_way_in(cluster: &Cluster) {
     });
     let words = refusal(&failing);
     assert!(words.contains("gives no credentials") && words.contains("sign in first"), "{words}");
-    let words = cluster.vouch_with(&cluster.kubeconfig, &["status", "--context", "prod"]).refusal();
+    let words = cluster.vouch_with(cluster.plane.kubeconfig(), &["status", "--context", "prod"]).refusal();
     assert!(words.contains("no context prod") && words.contains("kubectl config get-contexts"), "{words}");
-    let words = refusal(&cluster.scratch.path().join("nowhere"));
+    let words = refusal(&cluster.plane.cluster().folder().join("nowhere"));
     assert!(words.contains("no cluster is configured"), "{words}");
 }
 
@@ -49,15 +50,15 @@ pub(crate) fn without_an_issuer(cluster: &Cluster) {
 }
 
 pub(crate) fn with_two_issuers(cluster: &Cluster) {
-    let words = cluster.vouch_with(&cluster.kubeconfig, &["keys", "-n", "default"]).refusal();
+    let words = cluster.vouch_with(cluster.plane.kubeconfig(), &["keys", "-n", "default"]).refusal();
     assert!(words.contains("There is one in namespace vouch: repeat with -n vouch"), "{words}");
     let second = cluster.vouch(&["example", "issuer"]).answer().replace("name: vouch\n", "name: second\n");
-    cluster.apply(&second, &["--namespace", "vouch"]);
+    cluster.plane.apply(&second, &["--namespace", "vouch"]).answer();
     let words = cluster.vouch(&["keys"]).refusal();
     assert!(words.contains("several VouchIssuers (second, vouch); choose one with --issuer"), "{words}");
     let table = cluster.vouch(&["keys", "--issuer", "vouch", "-o", "json"]).json();
     assert_eq!(table["issuer"], "vouch");
-    crate::cluster::until("the second issuer to be refused", || {
+    until("the second issuer to be refused", || {
         let screen = cluster.vouch(&["status", "-o", "json"]).json();
         screen["findings"]
             .as_array()

@@ -2,37 +2,23 @@
 
 use std::{
     io::Write as _,
-    os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::Path,
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{audit::Audit, images::Images};
-use crate::{binaries, process::Ran};
+use crate::process::Ran;
 
 /// For everything that Kubernetes does by itself, a lost node included.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A cluster that ends with this process, however that ends.
 #[derive(Debug)]
-pub struct Cluster {
-    program: PathBuf,
-    description: Description,
-}
-
-/// What the tool says of a cluster; see `e2e/cluster/README.md`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Description {
-    dir: PathBuf,
-    kubeconfig: PathBuf,
-    audit_log: PathBuf,
-}
+pub struct Cluster(vouch_control_plane::Cluster);
 
 impl Cluster {
     /// Starts one whose nodes have the images.
@@ -41,24 +27,27 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start(nodes: u32, images: &Images) -> Self {
-        let program = binaries::cluster();
-        let mut command = Command::new(&program);
-        command.args(["up", "-nodes", &nodes.to_string(), "-owner-pid", &std::process::id().to_string()]);
+        let mut flags = vec!["-nodes".into(), nodes.to_string().into()];
         for archive in images.archives() {
-            command.arg("-image").arg(archive);
+            flags.extend(["-image".into(), archive.as_os_str().to_owned()]);
         }
-        command.process_group(0).env_remove("CLUSTER_DIR").env_remove("KUBECONFIG").stderr(Stdio::piped());
-        let ran = Ran::to_the_end(format!("cluster up -nodes {nodes}"), &mut command).succeeded();
-        let exported = ran.stdout.lines().find_map(|line| line.strip_prefix("export CLUSTER_DIR="));
-        let folder = exported.unwrap_or_else(|| panic!("{ran}")).trim_matches(['"', '\'']);
-        let description = std::fs::read(Path::new(folder).join("cluster.json")).unwrap();
-        Self { program, description: serde_json::from_slice(&description).unwrap() }
+        Self(vouch_control_plane::Cluster::up(flags))
+    }
+
+    /// Gives every node further images.
+    ///
+    /// # Panics
+    /// When a node does not take them.
+    pub fn load(&self, images: &Images) {
+        let mut command = self.0.command();
+        command.arg("load").args(images.archives());
+        let _ = Ran::to_the_end("cluster load".to_owned(), &mut command).succeeded();
     }
 
     /// Whom `kubectl`, Helm and the plugin talk to.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
-        &self.description.kubeconfig
+        self.0.kubeconfig()
     }
 
     /// Runs a command of the tool, such as `node stop 2`.
@@ -72,7 +61,7 @@ impl Cluster {
     /// The same when it may fail.
     #[must_use]
     pub fn try_tool(&self, line: &str) -> Ran {
-        let mut command = self.command();
+        let mut command = self.0.command();
         command.args(line.split_whitespace());
         Ran::to_the_end(format!("cluster {line}"), &mut command)
     }
@@ -80,7 +69,7 @@ impl Cluster {
     /// Runs `kubectl` as administrator.
     #[must_use]
     pub fn kubectl(&self, arguments: &[&str]) -> Ran {
-        let mut command = self.command();
+        let mut command = self.0.command();
         command.arg("kubectl").args(arguments);
         Ran::to_the_end(format!("kubectl {}", arguments.join(" ")), &mut command)
     }
@@ -91,7 +80,7 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn kubectl_with(&self, arguments: &[&str], manifest: &str) -> Ran {
-        let mut command = self.command();
+        let mut command = self.0.command();
         command.arg("kubectl").args(arguments).args(["--filename", "-"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -143,20 +132,6 @@ impl Cluster {
     /// What the API server has recorded so far.
     #[must_use]
     pub fn audit(&self) -> Audit {
-        Audit::read(&self.description.audit_log)
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        // Ctrl-C at the terminal is for whoever runs this process.
-        command.process_group(0);
-        command.env("CLUSTER_DIR", &self.description.dir).env("KUBECONFIG", self.kubeconfig());
-        command
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = self.command().arg("down").output();
+        Audit::read(self.0.audit_log())
     }
 }

@@ -16,6 +16,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const NOBODY: &str = "65532";
 const PROGRAMS: [&str; 2] = ["vouch-issuer", "vouch-operator"];
 
+/// The issuer's image whose clock `cluster pod clock` moves, as [`Images::with_clock`] makes it.
+pub const WITH_CLOCK: &str = "vouch-issuer:with-clock";
+
 /// Archives that a cluster imports.
 #[derive(Debug)]
 pub struct Images {
@@ -32,14 +35,20 @@ impl Images {
     pub fn find() -> Self {
         match env::var_os("VOUCH_IMAGES") {
             Some(folder) => Self::built(Path::new(&folder)),
-            None => Self::pack(&[]),
+            None => Self::tagged(VERSION),
         }
     }
 
-    /// Programs of this build whose clocks [`super::cluster::Cluster::set_clock`] moves.
+    /// The programs of this build under a tag.
     #[must_use]
-    pub fn with_clocks() -> Self {
-        Self::pack(&["-clock"])
+    pub fn tagged(tag: &str) -> Self {
+        Self::pack(&PROGRAMS.map(|program| (program, format!("{program}:{tag}"))), &[])
+    }
+
+    /// The issuer of this build under [`WITH_CLOCK`].
+    #[must_use]
+    pub fn with_clock() -> Self {
+        Self::pack(&[("vouch-issuer", WITH_CLOCK.to_owned())], &["-clock"])
     }
 
     fn built(folder: &Path) -> Self {
@@ -50,22 +59,17 @@ impl Images {
         Self { archives: archives.into(), _folder: None }
     }
 
-    fn pack(options: &[&str]) -> Self {
+    fn pack(images: &[(&str, String)], options: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("images-").tempdir().unwrap();
-        let archives = PROGRAMS.map(|program| {
-            let archive = folder.path().join(format!("{program}.tar"));
-            let mut command = Command::new(binaries::cluster());
-            command
-                .arg("image")
-                .args(options)
-                .args(["-user", NOBODY])
-                .arg(format!("{program}:{VERSION}"))
-                .arg(&archive);
+        let pack = |(program, image): &(&str, String)| {
+            let archive = folder.path().join(format!("{}.tar", image.replace(':', "-")));
+            let mut command = Command::new(vouch_control_plane::program());
+            command.arg("image").args(options).args(["-user", NOBODY]).arg(image).arg(&archive);
             command.arg(format!("{}:/{program}", binaries::path(program).display()));
-            let _ = Ran::to_the_end(format!("cluster image {program}"), &mut command).succeeded();
+            let _ = Ran::to_the_end(format!("cluster image {image}"), &mut command).succeeded();
             archive
-        });
-        Self { archives: archives.into(), _folder: Some(folder) }
+        };
+        Self { archives: images.iter().map(pack).collect(), _folder: Some(folder) }
     }
 
     /// The archives.

@@ -1,0 +1,89 @@
+//! What a command came to.
+
+use std::{
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// A command that has ended.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    command: String,
+    success: bool,
+    out: String,
+    err: String,
+}
+
+impl Outcome {
+    /// Runs a command to its end, without input.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self::new(command, &output)
+    }
+
+    /// Runs a command that reads a text.
+    ///
+    /// # Panics
+    /// When it does not start, or does not read.
+    pub fn with_input(command: &mut Command, input: &str) -> Self {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Self::new(command, &child.wait_with_output().unwrap())
+    }
+
+    fn new(command: &Command, output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        let command = words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
+        Self { command, success: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Whether it was carried out.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        self.success
+    }
+
+    /// What it said on standard error.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.err
+    }
+
+    /// What a command printed that was carried out.
+    ///
+    /// # Panics
+    /// When it was not.
+    pub fn answer(self) -> String {
+        assert!(self.success, "{}: {}", self.command, self.err);
+        self.out
+    }
+
+    /// The same, as JSON.
+    ///
+    /// # Panics
+    /// When it was not carried out, or printed something else.
+    #[must_use]
+    pub fn json(self) -> Value {
+        let command = self.command.clone();
+        let answer = self.answer();
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{command}: {error} in: {answer}"))
+    }
+
+    /// The words of a command that was not carried out, and printed nothing that a program could read.
+    ///
+    /// # Panics
+    /// When it was.
+    #[must_use]
+    pub fn refusal(self) -> String {
+        assert!(!self.success && self.out.is_empty(), "{} was carried out: {}", self.command, self.out);
+        self.err
+    }
+}
