@@ -8,9 +8,20 @@ use std::{
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
 use kube::{Client, client::Body};
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 use vouch_crds::names;
+
+use crate::{
+    apply::OptionalApis,
+    context::Context,
+    events::Events,
+    failure::Retries,
+    lease::{LeaseHeld, held::read_only},
+    metrics::Metrics,
+};
 
 /// What the server does to a request before it answers.
 pub(crate) type Fault = Box<dyn Fn(&Call) -> Option<u16> + Send>;
@@ -64,6 +75,22 @@ impl ApiServer {
         Client::new(service, "vouch")
     }
 
+    /// What an operator that holds the lease works with, here: the optional APIs that `apis` says, and the clock `now`.
+    pub(crate) fn context(&self, apis: &watch::Sender<OptionalApis>, now: fn() -> Timestamp) -> Arc<Context> {
+        let held = LeaseHeld::for_tests(self.client());
+        Arc::new(Context {
+            reader: read_only(self.client()),
+            events: Events::new(&held, "operator"),
+            held,
+            metrics: Arc::new(Metrics::new()),
+            apis: apis.subscribe(),
+            retries: Retries::default(),
+            image: "vouch-issuer:1".to_owned(),
+            now,
+            jitter: || 0.0,
+        })
+    }
+
     pub(crate) fn put(&self, path: &str, object: Value) {
         let mut server = self.lock();
         let object = server.stamp(object);
@@ -72,6 +99,11 @@ impl ApiServer {
 
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
         self.lock().objects.get(path).cloned()
+    }
+
+    /// Deletes an object as a person would.
+    pub(crate) fn remove(&self, path: &str) {
+        self.lock().objects.remove(path).unwrap();
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
@@ -234,7 +266,18 @@ impl Server {
     }
 
     fn replace(&mut self, path: &str, body: Value) -> (StatusCode, Value) {
-        let Some(existing) = self.objects.get(path) else { return failure(404, "not found") };
+        let Some(existing) = self.objects.get(path) else {
+            // An API server makes a Lease that is replaced and not there, unless it is named by its UID.
+            return match body.pointer("/metadata/uid") {
+                None if path.contains("/leases/") => {
+                    let object = self.stamp(body);
+                    self.objects.insert(path.to_owned(), object.clone());
+                    (StatusCode::CREATED, object)
+                }
+                None => failure(404, "not found"),
+                Some(_) => failure(409, "the UID in the precondition is not that of the object"),
+            };
+        };
         if existing.pointer("/metadata/resourceVersion") != body.pointer("/metadata/resourceVersion") {
             return failure(409, "the object has been modified");
         }

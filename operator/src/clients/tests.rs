@@ -6,14 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::*;
-use crate::{
-    apply::OptionalApis,
-    events::Events,
-    failure::Retries,
-    lease::{LeaseHeld, held::read_only},
-    metrics::Metrics,
-    testing::ApiServer,
-};
+use crate::testing::ApiServer;
 
 const CLIENT: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/oidcclients/wiki";
 const ISSUER: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchissuers/login";
@@ -121,20 +114,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let server = ApiServer::default();
-        let held = LeaseHeld::for_tests(server.client());
-        let context = Context {
-            reader: read_only(server.client()),
-            events: Events::new(&held, "operator"),
-            held,
-            metrics: Arc::new(Metrics::new()),
-            apis: watch::Sender::new(OptionalApis::default()).subscribe(),
-            retries: Retries::default(),
-            image: "vouch-issuer:1".to_owned(),
-            now: || Timestamp::from_second(1_800_000_000).unwrap(),
-            jitter: || 0.0,
-        };
+        let context = server.context(&watch::Sender::default(), || Timestamp::from_second(1_800_000_000).unwrap());
         server.put(CLIENT, object());
-        Self { server, context: Arc::new(context) }
+        Self { server, context }
     }
 
     async fn pass(&self) -> Result<Action, ReconcileError> {

@@ -16,14 +16,7 @@ use tokio::sync::watch;
 use vouch_crds::issuer::VouchIssuer;
 
 use super::*;
-use crate::{
-    apply::OptionalApis,
-    events::Events,
-    failure::Retries,
-    lease::{LeaseHeld, held::read_only},
-    metrics::Metrics,
-    testing::ApiServer,
-};
+use crate::{apply::OptionalApis, testing::ApiServer};
 
 const ISSUER: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchissuers/login";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/vouch/deployments/login";
@@ -41,20 +34,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let server = ApiServer::default();
-        let held = LeaseHeld::for_tests(server.client());
-        let apis = watch::Sender::new(OptionalApis::default());
-        let context = Context {
-            reader: read_only(server.client()),
-            events: Events::new(&held, "operator"),
-            held,
-            metrics: Arc::new(Metrics::new()),
-            apis: apis.subscribe(),
-            retries: Retries::default(),
-            image: "vouch-issuer:1".to_owned(),
-            now: || Timestamp::from_second(1_700_000_000).unwrap(),
-            jitter: || 0.0,
-        };
-        let world = Self { server, context: Arc::new(context), apis };
+        let apis = watch::Sender::default();
+        let context = server.context(&apis, || Timestamp::from_second(1_700_000_000).unwrap());
+        let world = Self { server, context, apis };
         world.declare(json!({}));
         world
     }

@@ -14,13 +14,9 @@ use vouch_crds::names::annotation;
 
 use super::*;
 use crate::{
-    apply::OptionalApis,
     context::Context,
-    events::Events,
-    failure::{Category, Retries},
+    failure::Category,
     issuer::{ReconcileError, reconcile},
-    lease::{LeaseHeld, held::read_only},
-    metrics::Metrics,
     testing::{ApiServer, Call},
 };
 
@@ -37,28 +33,15 @@ thread_local! {
 struct World {
     server: ApiServer,
     context: Arc<Context>,
-    _apis: watch::Sender<OptionalApis>,
 }
 
 impl World {
     fn new() -> Self {
         NOW.set(0);
         let server = ApiServer::default();
-        let held = LeaseHeld::for_tests(server.client());
-        let apis = watch::Sender::new(OptionalApis::default());
-        let context = Context {
-            reader: read_only(server.client()),
-            events: Events::new(&held, "operator"),
-            held,
-            metrics: Arc::new(Metrics::new()),
-            apis: apis.subscribe(),
-            retries: Retries::default(),
-            image: "vouch-issuer:1".to_owned(),
-            now: || at(NOW.get()),
-            jitter: || 0.0,
-        };
+        let context = server.context(&watch::Sender::default(), || at(NOW.get()));
         server.put(ISSUER, serde_json::to_value(issuer()).unwrap());
-        Self { server, context: Arc::new(context), _apis: apis }
+        Self { server, context }
     }
 
     async fn made() -> Self {

@@ -5,6 +5,7 @@ mod decisions;
 mod elections;
 mod laws;
 mod proof;
+mod store;
 
 use std::time::Duration;
 
