@@ -7,6 +7,9 @@
 //!   nothing in them counts.
 //! * An id belongs to the older object, a key to whoever enrolled it first. The other object is ignored as a whole.
 //!
+//! It also remembers who was seen disabled until their sessions are over, so that an enabling that follows at once, or a write
+//! that somebody else was faster than, is not too early.
+//!
 //! Every question is answered by a look-up: a pass over many people costs as many look-ups.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -55,6 +58,8 @@ type Issuers = BTreeMap<Sibling, Vec<String>>;
 pub struct Directory {
     claimants: HashMap<Thing, BTreeSet<Claimant>>,
     claims: HashMap<Key, Claims>,
+    /// Sessions of whom are still to be ended: those begun before this moment.
+    unended: HashMap<Key, Timestamp>,
     issuers: HashMap<Box<str>, Issuers>,
     listing: Option<HashSet<Key>>,
     issuer_listing: Option<HashMap<Box<str>, Issuers>>,
@@ -72,6 +77,7 @@ impl Directory {
             }
             Event::InitApply(person) => {
                 let key = key(&person);
+                self.note_sessions(&key, &person);
                 self.put(&key, claims(&person));
                 self.listing.get_or_insert_default().insert(key);
                 Vec::new()
@@ -80,11 +86,13 @@ impl Directory {
                 let listed = self.listing.take().unwrap_or_default();
                 let gone: Vec<Key> = self.claims.keys().filter(|key| !listed.contains(*key)).cloned().collect();
                 gone.iter().for_each(|key| self.remove(key));
+                self.unended.retain(|key, _| listed.contains(key));
                 self.people_known = true;
                 self.everybody()
             }
             Event::Apply(person) => {
                 let (key, claims) = (key(&person), claims(&person));
+                self.note_sessions(&key, &person);
                 if self.claims.get(&key) == Some(&claims) {
                     return vec![reference(&key)];
                 }
@@ -97,6 +105,7 @@ impl Directory {
                 let key = key(&person);
                 let mut touched = self.around(&key);
                 self.remove(&key);
+                self.unended.remove(&key);
                 touched.remove(&key);
                 touched.iter().map(reference).collect()
             }
@@ -140,6 +149,24 @@ impl Directory {
             Some((reason, message)) => Finding::new(condition::READY, false, reason, message),
             None => Finding::new(condition::READY, true, Reason::AsDeclared, "Everything is as declared."),
         })
+    }
+
+    /// From when on sessions of a person are to be valid, if that is later than the person's object says: of somebody who
+    /// is disabled, or was since the operator has looked.
+    #[must_use]
+    pub fn sessions_over_before(&self, person: &Person) -> Option<Timestamp> {
+        let known = person.known.as_ref()?;
+        let unended = self.unended.get(&key(person)).copied();
+        unended.max(known.sessions_to_end).filter(|over| known.sessions_valid_from.is_some_and(|from| from < *over))
+    }
+
+    fn note_sessions(&mut self, key: &Key, person: &Person) {
+        let Some(known) = &person.known else { return };
+        if let Some(over) = known.sessions_to_end {
+            self.unended.insert(key.clone(), over);
+        } else if self.unended.get(key).is_some_and(|over| known.sessions_valid_from >= Some(*over)) {
+            self.unended.remove(key);
+        }
     }
 
     fn has_no_address(&self, person: &Person, known: &Known) -> Option<(Reason, String)> {

@@ -1,8 +1,14 @@
 //! The controller of `VouchUser`: says of every person whether an issuer knows them, and why not.
 //!
 //! A person's object is written by the issuer at every login, by compare-and-swap. The operator therefore writes the
-//! conditions and nothing else, and only when they say something new: an unchanged object costs no request, and a login
-//! costs none of the operator's. People are never made, changed or deleted in here.
+//! conditions, by compare-and-swap as well, and only when they say something new: an unchanged object costs no request, and a
+//! login costs none of the operator's. People are never made, changed or deleted in here.
+//!
+//! One thing of the issuer's it writes, too: it ends the sessions of somebody who is disabled by an edit of the declaration,
+//! as `kubectl vouch disable` does by itself. No pod can do that, because pods write for people who have just made a tap. While
+//! somebody is disabled the issuer refuses their sessions anyway; ended they must be before somebody enables them again. A
+//! disabling and an enabling while no operator looked leave no trace (`metadata.generation` counts changes and does not say
+//! which), so there is nothing to end then.
 
 pub mod directory;
 pub mod person;
@@ -15,13 +21,14 @@ use std::{
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 use kube::runtime::{
     WatchStreamExt as _, applier,
     controller::Action,
     reflector::{self, ObjectRef},
     watcher,
 };
-use vouch_crds::issuer::VouchIssuer;
+use vouch_crds::{issuer::VouchIssuer, moment::Moment};
 
 use self::{
     directory::Directory,
@@ -96,23 +103,42 @@ fn status_category(error: &StatusError) -> Category {
 /// One pass over one person.
 ///
 /// # Errors
-/// When the conditions could not be written.
+/// When the status could not be written.
 pub async fn reconcile(
     person: Arc<Person>,
     context: Arc<Context>,
     directory: SharedDirectory,
 ) -> Result<Action, StatusError> {
-    let Some(finding) = directory.lock().finding(&person) else { return Ok(Action::await_change()) };
-    report(&context, &person, &finding).await?;
+    let (finding, over) = {
+        let directory = directory.lock();
+        (directory.finding(&person), directory.sessions_over_before(&person))
+    };
+    report(&context, &person, finding.as_ref(), over).await?;
     Ok(Action::await_change())
 }
 
-/// Writes the condition when it says something new, and tells when a person turns to be ignored, or not to be.
-async fn report(context: &Context, person: &Person, finding: &Finding) -> Result<(), StatusError> {
+/// Writes the condition when it says something new, ends sessions, and tells when a person turns to be ignored, or not to be.
+async fn report(
+    context: &Context,
+    person: &Person,
+    finding: Option<&Finding>,
+    over: Option<Timestamp>,
+) -> Result<(), StatusError> {
     let (before, generation) = (&person.reported, kube::Resource::meta(person).generation);
-    let conditions = merge(&before.conditions, std::slice::from_ref(finding), generation, (context.now)());
-    let next = Reported { conditions, observed_generation: generation };
+    let mut next = Reported { sessions_valid_from: over.map(Moment::from), ..before.clone() };
+    if let Some(finding) = finding {
+        next.conditions = merge(&before.conditions, std::slice::from_ref(finding), generation, (context.now)());
+        next.observed_generation = generation;
+    }
     let written = status::write(&context.held, person, Some(before), &next).await?;
+    if written && over.is_some() {
+        tracing::info!(
+            namespace = person.namespace(),
+            name = person.name(),
+            "disabled; sessions that had begun are over"
+        );
+    }
+    let Some(finding) = finding else { return Ok(()) };
     let was_known = find(&before.conditions, finding.kind).is_some();
     let worth_telling = finding.reason.tone() == Tone::Warning || was_known;
     if written && worth_telling && turned(&before.conditions, finding) {

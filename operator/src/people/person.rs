@@ -11,10 +11,10 @@ use k8s_openapi::{
 use kube::{Resource, api::DynamicObject};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use vouch_crds::user::VouchUser;
+use vouch_crds::{moment::Moment, user::VouchUser};
 use vouch_issuer::store::{
     kubernetes::{Claims, Object},
-    record::UserId,
+    record::{UserId, UserRecord},
 };
 
 /// The part of the status that the operator writes; all else in it is the issuer's.
@@ -26,6 +26,10 @@ pub struct Reported {
     /// The generation that the conditions are about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// Sessions begun before this moment are over: only ever written to raise it, and never read, because it is the
+    /// issuer's.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub sessions_valid_from: Option<Moment>,
 }
 
 /// A person.
@@ -50,6 +54,11 @@ pub struct Known {
     pub credentials: Box<[(Box<str>, Timestamp)]>,
     /// Why the issuer cannot read it.
     pub damage: Option<Box<str>>,
+    /// Sessions begun before this moment are over. `None` in an object that cannot be read.
+    pub sessions_valid_from: Option<Timestamp>,
+    /// That moment as it must be, when the person is disabled and sessions that have begun would live again once the
+    /// person is enabled.
+    pub sessions_to_end: Option<Timestamp>,
 }
 
 /// Nothing in an object is believed: one that cannot be read must not hide the others.
@@ -63,13 +72,24 @@ impl From<DynamicObject> for Person {
 impl Known {
     fn of(object: &Object) -> Self {
         let Claims { credentials, .. } = object.claims();
+        let record = object.record();
         Self {
             email: object.email.clone(),
             id: object.user_id(),
             credentials: credentials.into(),
-            damage: object.record().err().map(Into::into),
+            sessions_valid_from: record.as_ref().ok().map(|record| record.sessions_valid_from),
+            sessions_to_end: record.as_ref().ok().and_then(sessions_to_end),
+            damage: record.err().map(Into::into),
         }
     }
+}
+
+/// A moment after the beginning of every session there is, from the record alone: nobody's clock is asked, so that a session
+/// that begins after the person is enabled again is not ended by a clock that is ahead.
+fn sessions_to_end(record: &UserRecord) -> Option<Timestamp> {
+    let mut over = record.clone();
+    over.end_sessions(Timestamp::MIN);
+    (record.disabled && over.sessions_valid_from > record.sessions_valid_from).then_some(over.sessions_valid_from)
 }
 
 fn reported(data: &Value) -> Reported {

@@ -71,7 +71,7 @@ fn a_copy_of_an_object_is_told_by_its_id_and_its_keys() {
     let copy = enrolled(object("copy", "bob@example.com", 7), Some(id), &[]);
     let stolen = enrolled(object("stolen", "carol@example.com", 0), None, &[("k", 10)]);
     let directory = directory(&[first.clone(), copy.clone(), stolen.clone()]);
-    let said = |value: &Value| directory.finding(&readable(value.clone())).unwrap().reason.as_str();
+    let said = |value: &Value| directory.finding(&person(value.clone())).unwrap().reason.as_str();
     assert_eq!(said(&first), "AsDeclared");
     assert_eq!(said(&copy), "DuplicateId");
     assert_eq!(said(&stolen), "DuplicateKey", "whoever enrolled it first has it, however old the object is");
@@ -83,7 +83,7 @@ fn nothing_counts_in_an_object_without_its_address() {
     let nobody = enrolled(object("nobody", "alice@example.com", 1), None, &[("k", 0)]);
     let bob = enrolled(object("bob", "bob@example.com", 2), None, &[("k", 5)]);
     let mut directory = directory(&[holder.clone(), nobody, bob.clone()]);
-    let said = |directory: &Directory| directory.finding(&readable(bob.clone())).unwrap().reason.as_str();
+    let said = |directory: &Directory| directory.finding(&person(bob.clone())).unwrap().reason.as_str();
     assert_eq!(said(&directory), "AsDeclared");
     let touched = directory.take(Event::Delete(person(holder)));
     assert_eq!(

@@ -48,7 +48,7 @@ proptest! {
         let values: Vec<Value> = people.values().cloned().collect();
         let anew = super::directory(&values);
         for value in &values {
-            prop_assert_eq!(directory.finding(&readable(value.clone())), anew.finding(&readable(value.clone())));
+            prop_assert_eq!(directory.finding(&person(value.clone())), anew.finding(&person(value.clone())));
         }
     }
 
@@ -66,17 +66,17 @@ proptest! {
         let changed = &values[changed % values.len()];
         let without: Vec<Value> = values.iter().filter(|value| *value != changed).cloned().collect();
         let mut directory = super::directory(&without);
-        let before: Vec<_> = without.iter().map(|value| directory.finding(&readable(value.clone()))).collect();
+        let before: Vec<_> = without.iter().map(|value| directory.finding(&person(value.clone()))).collect();
         let touched = directory.take(Event::Apply(person(changed.clone())));
         for (value, before) in without.iter().zip(&before) {
-            let now = directory.finding(&readable(value.clone()));
+            let now = directory.finding(&person(value.clone()));
             let told = touched.iter().any(|touched| value["metadata"]["name"] == touched.name.as_str());
             prop_assert!(told || now == *before);
         }
-        let with: Vec<_> = without.iter().map(|value| directory.finding(&readable(value.clone()))).collect();
+        let with: Vec<_> = without.iter().map(|value| directory.finding(&person(value.clone()))).collect();
         let touched = directory.take(Event::Delete(person(changed.clone())));
         for ((value, before), with) in without.iter().zip(before).zip(with) {
-            let now = directory.finding(&readable(value.clone()));
+            let now = directory.finding(&person(value.clone()));
             let told = touched.iter().any(|touched| value["metadata"]["name"] == touched.name.as_str());
             prop_assert!(told || now == with);
             prop_assert_eq!(now, before);

@@ -4,13 +4,17 @@
 mod directory;
 mod laws;
 mod passes;
+mod sessions;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use serde_json::{Value, json};
 use vouch_crds::issuer::VouchIssuer;
 
 use super::{directory::Directory, person::Person};
+
+const PEOPLE: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchusers";
 
 fn object(name: &str, email: &str, second: i64) -> Value {
     json!({
@@ -69,21 +73,33 @@ fn names(touched: &[ObjectRef<Person>]) -> Vec<&str> {
 
 /// With an id and security keys, each enrolled at a second.
 fn enrolled(mut value: Value, id: Option<&str>, keys: &[(&str, i64)]) -> Value {
-    let keys: Vec<Value> = keys
-        .iter()
-        .map(|(id, second)| {
-            json!({"id": id, "credentialId": id, "name": "key", "attested": false, "counter": 0, "credential": "{}",
-                "createdAt": Timestamp::from_second(1_700_000_000 + second).unwrap().to_string()})
-        })
-        .collect();
+    let keys: Vec<Value> = keys.iter().map(|(name, second)| security_key(name, at(*second))).collect();
     value["status"] = json!({"id": id, "keys": keys});
     value
 }
 
-/// As if it could be read: made-up keys cannot.
-fn readable(value: Value) -> Person {
-    let mut person = person(value);
-    person.known.as_mut().unwrap().damage = None;
-    person
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
+/// Its own for every name.
+fn security_key(name: &str, created_at: Timestamp) -> Value {
+    let id = URL_SAFE_NO_PAD.encode(name);
+    let credential = json!({"cred": {
+        "cred_id": id,
+        "cred": {"type_": "ES256", "key": {"EC_EC2": {
+            "curve": "SECP256R1",
+            "x": "wn5_bfwXgxX8Bt9jLP6MG-YRXgWFHGgpkEWrlaEayPM",
+            "y": "j3u3nBiyFfh1n6JFqzS8_Bo7Bi9nXBM6dWf5ANsIX8Q",
+        }}},
+        "counter": 1, "transports": null, "user_verified": true, "backup_eligible": false, "backup_state": false,
+        "registration_policy": "required",
+        "extensions": {"cred_protect": {"Set": "userVerificationRequired"}, "hmac_create_secret": "NotRequested",
+            "appid": "NotRequested", "cred_props": "Ignored"},
+        "attestation": {"data": "None", "metadata": "None"}, "attestation_format": "none",
+    }});
+    json!({
+        "id": name, "credentialId": id, "name": "key", "attested": false, "counter": 1, "createdAt": created_at,
+        "credential": credential.to_string(),
+    })
+}

@@ -14,16 +14,15 @@ use crate::{
     testing::ApiServer,
 };
 
-const PEOPLE: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchusers";
-
-struct World {
-    server: ApiServer,
+/// People in a cluster, and the operator.
+pub(super) struct World {
+    pub(super) server: ApiServer,
     context: Arc<Context>,
     directory: SharedDirectory,
 }
 
 impl World {
-    fn new(people: &[Value]) -> Self {
+    pub(super) fn new(people: &[Value]) -> Self {
         let server = ApiServer::default();
         let context = server.context(&watch::Sender::default(), || Timestamp::from_second(1_800_000_000).unwrap());
         for value in people {
@@ -33,13 +32,47 @@ impl World {
         Self { server, context, directory }
     }
 
-    async fn pass(&self, name: &str) -> Result<Action, StatusError> {
-        let person = person(self.server.get(&format!("{PEOPLE}/{name}")).unwrap());
+    pub(super) async fn pass(&self, name: &str) -> Result<Action, StatusError> {
+        let person = self.read(name);
         self.directory.lock().take(Event::Apply(person.clone()));
+        self.work_on(person).await
+    }
+
+    pub(super) async fn work_on(&self, person: Person) -> Result<Action, StatusError> {
         reconcile(Arc::new(person), Arc::clone(&self.context), self.directory.clone()).await
     }
 
-    fn status(&self, name: &str) -> Value {
+    pub(super) fn read(&self, name: &str) -> Person {
+        person(self.server.get(&format!("{PEOPLE}/{name}")).unwrap())
+    }
+
+    /// Somebody changes a person.
+    pub(super) fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = self.server.get(&format!("{PEOPLE}/{name}")).unwrap();
+        change(&mut object);
+        self.server.put(&format!("{PEOPLE}/{name}"), object);
+    }
+
+    /// Somebody changes a person, and the operator hears of it without coming to work on it.
+    pub(super) fn see(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        self.edit(name, change);
+        self.directory.lock().take(Event::Apply(self.read(name)));
+    }
+
+    pub(super) fn see_the_end_of(&self, name: &str) {
+        self.directory.lock().take(Event::Delete(self.read(name)));
+    }
+
+    /// As after a start.
+    pub(super) fn forget_everybody(&self) {
+        *self.directory.lock() = Directory::default();
+    }
+
+    pub(super) fn status_path(&self, name: &str) -> String {
+        format!("PATCH {PEOPLE}/{name}/status")
+    }
+
+    pub(super) fn status(&self, name: &str) -> Value {
         self.server.get(&format!("{PEOPLE}/{name}")).unwrap()["status"].clone()
     }
 }
@@ -82,11 +115,10 @@ async fn somebody_who_is_ignored_is_told_so_once() {
 #[tokio::test]
 async fn a_login_in_between_is_not_overwritten() {
     let world = World::new(&[object("alice", "alice@example.com", 0)]);
-    let stale = person(world.server.get(&format!("{PEOPLE}/alice")).unwrap());
-    let mut after = world.server.get(&format!("{PEOPLE}/alice")).unwrap();
-    after["status"] = json!({"usedChallenges": [{"digest": "d", "expiresAt": "2026-01-01T00:00:00Z"}]});
-    world.server.put(&format!("{PEOPLE}/alice"), after);
-    let error = reconcile(Arc::new(stale), Arc::clone(&world.context), world.directory.clone()).await.unwrap_err();
+    let stale = world.read("alice");
+    let used = json!([{"digest": "d", "expiresAt": "2026-01-01T00:00:00Z"}]);
+    world.edit("alice", |alice| alice["status"] = json!({"usedChallenges": used}));
+    let error = world.work_on(stale).await.unwrap_err();
     assert_eq!(status_category(&error), Category::Conflict);
     world.pass("alice").await.unwrap();
     assert_eq!(world.status("alice")["usedChallenges"][0]["digest"], "d");
