@@ -1,8 +1,55 @@
 //! Whatever happens in whatever order, and to however many.
 
 use proptest::prelude::*;
+use vouch_issuer::{
+    cluster::Cluster,
+    store::{
+        Store as _, StoreError,
+        kubernetes::{KubernetesStore, Scope},
+    },
+};
 
 use super::*;
+use crate::testing::ApiServer;
+
+/// A declaration with whatever can be wrong with it: address, age, id, security keys and their ages, damage, deletion.
+fn anybody() -> impl Strategy<Value = (usize, i64, Option<usize>, Vec<(usize, i64)>, bool, bool)> {
+    let keys = prop::collection::vec((0..3_usize, 0..3_i64), 0..3);
+    let (rarely, seldom) = (prop::bool::weighted(0.1), prop::bool::weighted(0.1));
+    (0..4_usize, 0..3_i64, prop::option::of(0..3_usize), keys, rarely, seldom)
+}
+
+/// What an issuer knows: everybody's addresses, or whom it cannot read.
+async fn known_to_the_issuer(people: &[Value]) -> Result<Vec<String>, String> {
+    let server = ApiServer::default();
+    for value in people {
+        server.put(&format!("{PEOPLE}/{}", value["metadata"]["name"].as_str().unwrap()), value.clone());
+    }
+    let cluster = Cluster { client: server.client(), namespace: "vouch".to_owned() };
+    match KubernetesStore::follow(&cluster, &Scope::Everybody).users().await {
+        Ok(users) => Ok(users.iter().map(|stored| stored.user.email.to_string()).collect()),
+        Err(StoreError::Corrupt { what, .. }) => Err(what),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// The same by what the operator says of each.
+fn said_by_the_operator(people: &[Value]) -> Result<Vec<String>, String> {
+    let directory = super::directory(people);
+    let mut said: Vec<(String, String, &str)> = Vec::new();
+    for value in people {
+        let Some(finding) = directory.finding(&person(value.clone())) else { continue };
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        said.push((text(&value["spec"]["email"]), text(&value["metadata"]["name"]), finding.reason.as_str()));
+    }
+    said.retain(|(.., reason)| *reason != "EmailTaken");
+    said.sort();
+    let refused = said.iter().find(|(.., reason)| ["DuplicateId", "DuplicateKey", "StatusCorrupt"].contains(reason));
+    match refused {
+        Some((email, name, _)) => Err(format!("{email} (VouchUser {name})")),
+        None => Ok(said.into_iter().map(|(email, ..)| email).collect()),
+    }
+}
 
 #[test]
 fn ten_thousand_people_cost_as_many_look_ups_and_little_memory() {
@@ -24,6 +71,26 @@ fn ten_thousand_people_cost_as_many_look_ups_and_little_memory() {
 }
 
 proptest! {
+    /// What is reported is what holds.
+    #[test]
+    fn the_operator_refuses_whom_the_issuer_refuses_and_nobody_else(people in prop::collection::vec(anybody(), 1..6)) {
+        let people: Vec<Value> = people.into_iter().enumerate().map(|(number, (email, second, id, keys, damaged, leaving))| {
+            let object = object(&format!("p{number}"), &format!("e{email}@example.com"), second);
+            let names: Vec<(String, i64)> = keys.into_iter().map(|(key, since)| (format!("k{key}"), since)).collect();
+            let keys: Vec<(&str, i64)> = names.iter().map(|(name, since)| (name.as_str(), *since)).collect();
+            let mut object = enrolled(object, id.map(|id| uid(&format!("i{id}"))).as_deref(), &keys);
+            if damaged {
+                object["status"]["keyCount"] = json!("two");
+            }
+            if leaving {
+                object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            }
+            object
+        }).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        prop_assert_eq!(said_by_the_operator(&people), runtime.block_on(known_to_the_issuer(&people)));
+    }
+
     /// Whatever happens in whatever order, what is said of a person is what would be said if everything were read anew.
     #[test]
     fn the_directory_forgets_nothing_and_makes_nothing_up(
