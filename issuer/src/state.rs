@@ -34,8 +34,9 @@ pub struct Issuer {
     pub keys: KeyService,
     /// People and their keys.
     pub store: Arc<dyn Store>,
-    /// The root secret from which sealing and hashing keys are derived.
-    pub secrets: Secrets,
+    /// What is derived from the root secret; in a cluster it follows the Secret. Take it once per request, like the
+    /// configuration.
+    pub secrets: ArcSwap<Secrets>,
     /// The audit trail.
     pub audit: Audit,
     /// Counters and gauges.
@@ -84,7 +85,7 @@ impl Issuer {
             clock,
             keys,
             store,
-            secrets,
+            secrets: ArcSwap::from_pointee(secrets),
             audit,
             metrics,
         }

@@ -13,6 +13,7 @@ use super::{Cluster, Collection};
 use crate::{
     identity::secrets::{ROOT_LENGTH, Secrets, SecretsError},
     keys::store::{KeySource, KeyStoreError, Revision, StoredKeys},
+    state::SharedIssuer,
 };
 
 /// What is wrong with a Secret.
@@ -126,6 +127,31 @@ impl RootSecret {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.secret.changes()
+    }
+
+    /// Takes every change into use, until the process ends: pods that derive from different root secrets refuse each
+    /// other's challenges, and every invite. A fault changes nothing.
+    pub async fn maintain(self: Arc<Self>, issuer: SharedIssuer) {
+        let mut changes = self.changes();
+        let mut in_use = None;
+        // What changed while the issuer was put together is not missed.
+        changes.mark_changed();
+        while changes.changed().await.is_ok() {
+            changes.mark_unchanged();
+            let found = find(&self.secret, &self.name).map_err(SecretsError::from);
+            match found.and_then(|secret| Ok((secrets_of(&secret)?, secret.metadata.resource_version.clone()))) {
+                Ok((_, version)) if version == in_use => {}
+                Ok((secrets, version)) => {
+                    issuer.secrets.store(Arc::new(secrets));
+                    tracing::info!(secret = self.name, "the root secret is in use");
+                    in_use = version;
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "the root secret cannot be read; the previous one stays in use");
+                }
+            }
+        }
     }
 }
 

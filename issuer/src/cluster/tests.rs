@@ -9,6 +9,7 @@ use vouch_keyring::{ChangeContext, KeySet, Kid, LeadRule, SystemKeyGenerator};
 use super::{Configuration, RootSecret, SigningKeys};
 use crate::{
     config::Config,
+    identity::{invite::InviteCode, secrets::Secrets},
     keys::{KeyService, KeyStoreFault},
     testing::{api_server::ApiServer, issuer::TestIssuer},
 };
@@ -109,6 +110,26 @@ async fn a_root_secret_is_waited_for_and_a_damaged_one_refused() {
     until("the damage is told", async || root.read().is_err_and(|fault| fault.to_string().contains("31 bytes"))).await;
     server.put(ROOT, secret("root", &[7; 32], URL));
     until("it is read", async || root.read().is_ok()).await;
+}
+
+#[tokio::test]
+async fn another_root_secret_is_in_use_at_once_and_a_damaged_one_is_not() {
+    let server = ApiServer::default();
+    let root = Arc::new(RootSecret::follow(&server.cluster(), "vouch"));
+    let test = TestIssuer::new().await;
+    let code: InviteCode = "7KQF-29MD-W3XA".parse().unwrap();
+    let hash = |secrets: &Secrets| code.hash(secrets).0;
+    let in_use = || hash(&test.issuer.secrets.load());
+    let maintained = tokio::spawn(Arc::clone(&root).maintain(Arc::clone(&test.issuer)));
+    for bytes in [[7; 32], [8; 32]] {
+        server.put(ROOT, secret("root", &bytes, URL));
+        let derived = hash(&Secrets::derive(&bytes).unwrap());
+        until("it is in use", async || in_use() == derived).await;
+        server.put(ROOT, secret("root", &[9; 31], URL));
+        until("the damage is seen", async || root.read().is_err()).await;
+        assert_eq!(in_use(), derived);
+    }
+    maintained.abort();
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ pub(super) fn verify_proof(
     let proof = proof.to_str().map_err(|_| refusal("The DPoP proof is malformed."))?;
     let url = config.url.endpoint(parts.uri.path());
     let expected = ExpectedRequest { method: &parts.method, url: &url, token };
-    let outcome = dpop::verify(proof, &expected, &issuer.secrets, issuer.replay.begun(), now);
+    let outcome = dpop::verify(proof, &expected, &issuer.secrets.load(), issuer.replay.begun(), now);
     outcome.map_err(|error| proof_refusal(issuer, &error, now))
 }
 
@@ -169,7 +169,7 @@ fn proof_refusal(issuer: &Issuer, error: &ProofError, now: Timestamp) -> ApiErro
         ProofError::Clock { .. } => Some("Set this machine's clock.".to_owned()),
         _ => None,
     };
-    refusal.dpop_nonce = Some(dpop::fresh_nonce(&issuer.secrets, now));
+    refusal.dpop_nonce = Some(dpop::fresh_nonce(&issuer.secrets.load(), now));
     refusal
 }
 
@@ -202,7 +202,7 @@ pub(super) fn ended(reason: Ended) -> ApiError {
 
 /// For every route that looks at a proof: answers carry a nonce for the next one.
 pub(super) fn supply_nonce(issuer: &Issuer, response: &mut Response) {
-    let nonce = dpop::fresh_nonce(&issuer.secrets, issuer.clock.now());
+    let nonce = dpop::fresh_nonce(&issuer.secrets.load(), issuer.clock.now());
     if let Ok(nonce) = HeaderValue::try_from(nonce) {
         response.headers_mut().entry(DPOP_NONCE).or_insert(nonce);
     }

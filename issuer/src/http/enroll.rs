@@ -28,9 +28,10 @@ pub async fn challenge(
     let now = attempt.now();
     let config = issuer.config.load_full();
     let outcome = async {
-        let invited = invited(&*issuer.store, &issuer.secrets, &request.code).await?;
+        let secrets = issuer.secrets.load_full();
+        let invited = invited(&*issuer.store, &secrets, &request.code).await?;
         attempt.of(&invited.user);
-        Registrar::new(&config, &issuer.secrets)?.offer_for_invite(&invited.user, now)
+        Registrar::new(&config, &secrets)?.offer_for_invite(&invited.user, now)
     };
     match outcome.await {
         // Not on the trail yet: nothing has happened.
@@ -49,7 +50,8 @@ pub async fn register(
     let now = attempt.now();
     let config = issuer.config.load_full();
     let outcome: Result<EnrolledKey, Refusal> = async {
-        let registrar = Registrar::new(&config, &issuer.secrets)?;
+        let secrets = issuer.secrets.load_full();
+        let registrar = Registrar::new(&config, &secrets)?;
         let open = registrar.open_enrollment(&request.state, now)?;
         let owner = registrant(&*issuer.store, &open).await?;
         attempt.of(&owner.user);

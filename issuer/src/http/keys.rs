@@ -47,9 +47,10 @@ pub async fn challenge(
     let now = attempt.now();
     attempt.of(&session.stored.user);
     let outcome: Result<RegistrationChallenge, Refusal> = async {
-        let open = login::open_challenge(&issuer.secrets, &request.state, now)?;
+        let secrets = issuer.secrets.load_full();
+        let open = login::open_challenge(&secrets, &request.state, now)?;
         let owner = owner_of(&issuer, &session, &request.assertion).await?;
-        let registrar = Registrar::new(&session.config, &issuer.secrets)?;
+        let registrar = Registrar::new(&session.config, &secrets)?;
         let answered = Answered {
             party: &registrar.party,
             organization: &session.config.organization,
@@ -80,7 +81,8 @@ pub async fn register(
     let now = attempt.now();
     attempt.of(&session.stored.user);
     let outcome = async {
-        let registrar = Registrar::new(&session.config, &issuer.secrets)?;
+        let secrets = issuer.secrets.load_full();
+        let registrar = Registrar::new(&session.config, &secrets)?;
         let open = registrar.open_additional_key(&request.state, now)?;
         registrar.register(&*issuer.store, session.stored.clone(), &open, &request, now).await
     };
@@ -126,7 +128,7 @@ pub async fn remove(
     attempt.of(&session.stored.user);
     attempt.naming(&id);
     let outcome = async {
-        let open = login::open_challenge(&issuer.secrets, &request.state, now)?;
+        let open = login::open_challenge(&issuer.secrets.load(), &request.state, now)?;
         let owner = owner_of(&issuer, &session, &request.assertion).await?;
         let answered = Answered {
             party: &relying_party(&session.config)?,

@@ -46,7 +46,7 @@ pub(super) struct TokenForm {
 pub async fn challenge(State(issuer): State<SharedIssuer>) -> Result<Json<ChallengeResponse>, ApiError> {
     let config = issuer.config.load_full();
     let party = relying_party(&config)?;
-    Ok(Json(login::challenge(&party, &issuer.secrets, issuer.clock.now())?))
+    Ok(Json(login::challenge(&party, &issuer.secrets.load(), issuer.clock.now())?))
 }
 
 /// `POST /oauth/token` (RFC 6749 §3.2) with a DPoP proof (RFC 9449 §5).
@@ -96,7 +96,7 @@ async fn sign_in(
     attempt: &mut Attempt<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, ApiError> {
-    let challenge = login::open_challenge(&issuer.secrets, state, now)?;
+    let challenge = login::open_challenge(&issuer.secrets.load(), state, now)?;
     let owner = login::owner(&*issuer.store, assertion).await?;
     attempt.of(&owner.user);
     // Asked first: without a signer the assertion would be consumed for nothing.

@@ -120,7 +120,8 @@ async fn what_takes_a_right_away_between_the_check_and_the_write_keeps_a_further
         issuer.change("alice", end).await;
         let changed = issuer.stored("alice").await.version;
         let config = config();
-        let registrar = Registrar::new(&config, &issuer.issuer.secrets).unwrap();
+        let secrets = issuer.issuer.secrets.load_full();
+        let registrar = Registrar::new(&config, &secrets).unwrap();
         let open = registrar.open_additional_key(&request.state, now).unwrap();
         let refusal = registrar.register(store, read, &open, &request, now).await.unwrap_err();
         assert!(expected(&refusal), "{refusal:?}");

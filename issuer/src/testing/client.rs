@@ -44,7 +44,7 @@ impl<'a> Client<'a> {
         let now = self.issuer.clock.now();
         let mut claims = json!({
             "jti": Uuid::new_v4(), "htm": method.as_str(), "htu": format!("{ISSUER}{path}"), "iat": now.as_second(),
-            "nonce": fresh_nonce(&self.issuer.issuer.secrets, now),
+            "nonce": fresh_nonce(&self.issuer.issuer.secrets.load(), now),
         });
         if let Some(token) = &self.token {
             claims["ath"] = ProofKey::token_hash(token).into();

@@ -153,7 +153,7 @@ impl TestIssuer {
     pub(crate) async fn invite(&self, name: &str) -> String {
         let code = InviteCode::generate().unwrap();
         let expires_at = self.clock.now().checked_add(Duration::from_secs(86_400)).unwrap();
-        let invite = Some(Invite { hash: code.hash(&self.issuer.secrets), expires_at, used_at: None });
+        let invite = Some(Invite { hash: code.hash(&self.issuer.secrets.load()), expires_at, used_at: None });
         let user = UserRecord { invite, ..person(name) };
         match self.issuer.store.user_by_email(&user.email).await.unwrap() {
             None => drop(self.issuer.store.create(&user).await.unwrap()),

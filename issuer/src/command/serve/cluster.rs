@@ -44,11 +44,12 @@ pub(super) async fn serve(args: &ServeArgs, name: &str, mut signals: Signals) ->
         found = needs.wait(&standing) => found,
         () = signals.follow(async || nothing_to_reload()) => return Ok(()),
     };
-    let configuration = Arc::clone(&needs.configuration);
-    let (issuer, in_force) = assemble(found, needs.store, metrics);
+    let Needs { configuration, root_secret, store, .. } = needs;
+    let (issuer, in_force) = assemble(found, store, metrics);
     let server = Server::start_beside(private, SharedIssuer::clone(&issuer), args.options()).await?;
     let mut background = background(&issuer);
     background.push(tokio::spawn(configuration.maintain(SharedIssuer::clone(&issuer), in_force)));
+    background.push(tokio::spawn(Arc::new(root_secret).maintain(SharedIssuer::clone(&issuer))));
     announce(args, &server)?;
     signals.follow(async || nothing_to_reload()).await;
     stop(server, &background).await;

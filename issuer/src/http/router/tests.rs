@@ -217,7 +217,7 @@ async fn no_session_begins_without_a_right_proof_however_good_the_assertion() {
     let mut key = SecurityKey::unattested();
     let mut client = Client::new(&issuer);
     client.enroll("alice", &mut key).await;
-    let old_nonce = fresh_nonce(&issuer.issuer.secrets, issuer.clock.now());
+    let old_nonce = fresh_nonce(&issuer.issuer.secrets.load(), issuer.clock.now());
     issuer.clock.advance(Duration::try_from(NONCE_LIFETIME).unwrap());
 
     let used = client.proof(&Method::POST, paths::TOKEN);

@@ -311,7 +311,8 @@ async fn a_crash_leaves_a_whole_key_or_none() {
             RegisterKeyRequest { state: offer.state.clone(), credential: key.register(&offer.options), name: None };
         let store: Arc<dyn Store> = Arc::new(Dying { inner: issuer.other_store(), after });
         let config = issuer.issuer.config.load_full();
-        let registrar = Registrar::new(&config, &issuer.issuer.secrets).unwrap();
+        let secrets = issuer.issuer.secrets.load_full();
+        let registrar = Registrar::new(&config, &secrets).unwrap();
         let open = registrar.open_enrollment(&request.state, issuer.clock.now()).unwrap();
         let owner = registrant(&*store, &open).await.unwrap();
         registrar.register(&*store, owner, &open, &request, issuer.clock.now()).await.unwrap_err();

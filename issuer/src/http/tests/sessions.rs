@@ -44,7 +44,7 @@ async fn a_proof_names_the_whole_url_of_an_issuer_with_a_path() {
 async fn refuses_a_proof_that_is_for_another_request() {
     let issuer = TestIssuer::new().await;
     let mut client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
-    let foreign_nonce = fresh_nonce(&TestIssuer::new().await.issuer.secrets, issuer.clock.now());
+    let foreign_nonce = fresh_nonce(&TestIssuer::new().await.issuer.secrets.load(), issuer.clock.now());
     for (wrong, code) in [
         (json!({"htm": "POST"}), "invalid_dpop_proof"),
         (json!({"htu": format!("{ISSUER}/v1/keys")}), "invalid_dpop_proof"),
@@ -81,7 +81,7 @@ async fn a_nonce_from_before_the_start_is_asked_for_again_and_one_of_another_rep
     let issuer = TestIssuer::new().await;
     let start = issuer.clock.now();
     let mut client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
-    let nonce = |moment| json!({"nonce": fresh_nonce(&issuer.issuer.secrets, moment)});
+    let nonce = |moment| json!({"nonce": fresh_nonce(&issuer.issuer.secrets.load(), moment)});
     client.proof_changes = nonce(start - Duration::from_micros(1));
     let refused = client.get(paths::SESSION).await;
     assert_eq!((refused.status, refused.error()), (StatusCode::UNAUTHORIZED, "use_dpop_nonce"));

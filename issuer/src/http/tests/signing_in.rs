@@ -108,7 +108,7 @@ async fn of_many_redemptions_at_the_same_moment_one_wins() {
     let mut redemptions = Vec::new();
     for _ in 0..16 {
         let store = issuer.other_store();
-        let open = login::open_challenge(&issuer.issuer.secrets, &challenge.state, now).unwrap();
+        let open = login::open_challenge(&issuer.issuer.secrets.load(), &challenge.state, now).unwrap();
         let assertion = assertion.clone();
         redemptions.push(tokio::spawn(async move {
             let party = RelyingParty::new(&ISSUER.parse().unwrap(), "Example").unwrap();
