@@ -66,7 +66,7 @@ reasons! {
         "Delete or rename it, or give the VouchIssuer another name.";
     ApiMissing(Warning): "What is declared needs an API that the cluster does not serve.",
         "Install it (Gateway API or cert-manager), or remove the field. The operator notices within a minute.";
-    NotApplied(Warning): "The API server refused or did not answer a write.",
+    NotApplied(Warning): "The API server refused or did not answer a request.",
         "Read the message. The operator goes on trying unless the object is invalid; `forbidden` means that its role lacks a rule.";
     TooFewPods(Warning): "No pod, or fewer than may be missing during a rollout, is ready.",
         "Look at the pods: `kubectl get pods -l app.kubernetes.io/instance=NAME`.";
@@ -79,7 +79,7 @@ reasons! {
     ForeignKeys(Warning): "A Secret with the name that the issuer's keys have belongs to an issuer of another URL, or does not say whose it is. It was left alone.",
         "Move it away, or annotate it with `vouch.sh/issuer-url` when it was restored by hand.";
     KeysRestored(Warning): "The Secret publishes a key that was revoked: it was restored from an older backup. Nothing rotates.",
-        "Revoke the key again, or restore a later backup.";
+        "Revoke the key again (`kubectl vouch revoke-key`), or restore a later backup.";
     RootSecretCorrupt(Warning): "The Secret from which sealed state is derived does not have 32 bytes. It was left alone.",
         "Restore it from a backup, or delete it: a new one is made, and pending invites are void.";
     RootSecretReplaced(Warning): "The Secret from which sealed state is derived was gone, and a new one was made.",

@@ -28,7 +28,9 @@ pub fn page() -> String {
         page.push_str(&format!("| `{name}` | {meaning} |\n"));
     }
     page.push_str(
-        "\nEvery reason, with its cause and what to do. Those that want somebody to look are set in bold.\n\n",
+        "\nEvery reason, with its cause and what to do. Those that want somebody to look are set in bold. `Applied`, \
+        `RootSecretReplaced` and those from `KeysCreated` to `OrderRefused` are told by events alone. How to restore, and what \
+        to do about a leaked key, is in [operate.md](../operate.md).\n\n",
     );
     page.push_str("| reason | what has happened | what to do |\n|---|---|---|\n");
     for reason in Reason::ALL {
@@ -38,5 +40,10 @@ pub fn page() -> String {
         };
         page.push_str(&format!("| {name} | {} | {} |\n", reason.cause(), reason.cure()));
     }
+    page.push_str(
+        "\n`kubectl vouch status` says `NotObserved` of an issuer at which the operator has not looked since it was made or \
+        changed. Wait a moment; if it stays so, see whether the operator runs and acts in that namespace: \
+        `kubectl get lease vouch-operator --all-namespaces`.\n",
+    );
     page
 }

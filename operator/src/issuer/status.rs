@@ -59,7 +59,9 @@ pub fn findings(known: &Known) -> Vec<Finding> {
     let ready = match (fault, failing) {
         (Some((reason, message)), _) => Finding::new(condition::READY, false, reason, message),
         (None, Some(failing)) => Finding { kind: condition::READY, ..failing.clone() },
-        (None, None) if progressing.truth == Truth::True => Finding { kind: condition::READY, ..progressing.clone() },
+        (None, None) if progressing.reason != Reason::AsDeclared => {
+            Finding { kind: condition::READY, ..progressing.clone() }
+        }
         (None, None) => Finding::new(condition::READY, true, Reason::AsDeclared, "Everything is as declared."),
     };
     let running = Finding::new(condition::PAUSED, false, Reason::Running, "");
@@ -215,6 +217,8 @@ mod tests {
         assert_eq!(begun, ["Ready False RollingOut", "Available False RollingOut", "Progressing True RollingOut"]);
         let stuck = told(2, pods(3, 3, 0, "False", "ProgressDeadlineExceeded"));
         assert_eq!(stuck, ["Ready False TooFewPods", "Available False TooFewPods", "Progressing False RolloutStuck"]);
+        let behind = told(2, pods(1, 4, 3, "False", "ProgressDeadlineExceeded"));
+        assert_eq!(behind, ["Ready False RolloutStuck", "Available True AsDeclared", "Progressing False RolloutStuck"]);
     }
 
     #[test]

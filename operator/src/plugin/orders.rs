@@ -66,10 +66,17 @@ impl Order {
         let Self::Revoke { kid, now } = self else { return Ok(()) };
         match state(issuer.status.as_ref(), kid) {
             None => Err(Trouble::UnknownKid { issuer: issuer.name_any(), kid: kid.to_string() }),
-            Some(KeyState::Revoked) if !now => Err(Trouble::AlreadyRevoked { kid: kid.to_string() }),
+            // A backup may have brought it back, and only the operator knows.
+            Some(KeyState::Revoked) if !now && !is_restored(issuer) => Err(Trouble::AlreadyRevoked { kid: kid.to_string() }),
             Some(_) => Ok(()),
         }
     }
+}
+
+/// Whether the Secret publishes a key that was revoked.
+fn is_restored(issuer: &VouchIssuer) -> bool {
+    let conditions = issuer.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    find(conditions, condition::KEYS_READY).is_some_and(|found| found.reason == Reason::KeysRestored.as_str())
 }
 
 fn state(status: Option<&VouchIssuerStatus>, kid: &Kid) -> Option<KeyState> {
@@ -237,6 +244,14 @@ mod tests {
         assert!(matches!(revoke('r', false).check(&issuer), Err(Trouble::AlreadyRevoked { .. })));
         revoke('r', true).check(&issuer).unwrap();
         revoke('Q', false).check(&issuer).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_a_backup_has_brought_back_is_revoked_again() {
+        let restored = changed(|object| {
+            object["status"]["conditions"][1] = condition("KeysReady", "False", "KeysRestored", "It is back.");
+        });
+        revoke('r', false).check(&restored).unwrap();
     }
 
     #[test]
