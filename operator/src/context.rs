@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use vouch_crds::API_VERSION;
 
 use crate::{
+    api::outage::Outage,
     apply::{OptionalApis, Owner},
     events::Events,
     failure::Retries,
@@ -27,6 +28,8 @@ pub struct Context {
     pub events: Events,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Whether the API server is away.
+    pub outage: Arc<Outage>,
     /// The optional APIs that the cluster serves.
     pub apis: watch::Receiver<OptionalApis>,
     /// Failures in a row, by kind, namespace and name.

@@ -187,6 +187,7 @@ pub(crate) fn retry(failed: &Failed, context: &Context) -> Action {
     let wait = context.retries.failed(failed.object.clone(), failed.category, (context.jitter)());
     match failed.category {
         Category::Conflict => tracing::debug!(kind, namespace, name, "{failed}"),
+        Category::Transient if context.outage.is_on() => tracing::debug!(kind, namespace, name, ?wait, "{failed}"),
         category => tracing::warn!(kind, namespace, name, category = category.as_str(), ?wait, "{failed}"),
     }
     wait.map_or_else(Action::await_change, Action::requeue)
@@ -202,6 +203,18 @@ impl KindName for VouchIssuer {
     const KIND: &'static str = "VouchIssuer";
 }
 
+/// Whether a watch has lost its connection or its place in history, which all do now and then. An API server that is away is
+/// told of once, by [`crate::api::outage`].
+fn has_only_ended(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => failure::is_outage(error),
+        watcher::Error::WatchError(status) => matches!(status.code, 410 | 500..),
+        watcher::Error::NoResourceVersion => false,
+    }
+}
+
 /// Drives a controller. Failures of passes have been logged; what is left are those of watches, and objects that were
 /// gone when their turn came.
 pub(crate) async fn drain<K: Resource<DynamicType = ()>>(
@@ -211,6 +224,9 @@ pub(crate) async fn drain<K: Resource<DynamicType = ()>>(
     let mut passes = Box::pin(passes);
     while let Some(outcome) = passes.next().await {
         match outcome {
+            Err(controller::Error::QueueError(error)) if has_only_ended(&error) => {
+                tracing::debug!("a watch ended and begins anew: {}", failure::chain(&error));
+            }
             Err(controller::Error::QueueError(error)) => {
                 tracing::warn!("a watch failed and begins anew: {}", failure::chain(&error));
             }

@@ -64,6 +64,16 @@ pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
+/// Whether nobody is there to answer, or nobody who can.
+#[must_use]
+pub fn is_outage(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => true,
+        kube::Error::Api(status) => status.code >= 500,
+        _ => false,
+    }
+}
+
 /// A failure with its causes, as one sentence for people.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
@@ -176,6 +186,16 @@ mod tests {
         ] {
             assert_eq!(Category::of(&answer(code)), category, "{code}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_says_no_is_no_outage() {
+        for (code, away) in [(403, false), (404, false), (410, false), (429, false), (500, true), (503, true)] {
+            assert_eq!(is_outage(&answer(code)), away, "{code}");
+        }
+        assert!(is_outage(&kube::Error::Service("nobody listens".into())));
+        let unreadable = serde_json::from_str::<()>("{").unwrap_err();
+        assert!(!is_outage(&kube::Error::SerdeError(unreadable)), "somebody must look at that object");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Registry,
+    filter::filter_fn,
     layer::SubscriberExt as _,
     reload::{self, Handle},
     util::SubscriberInitExt as _,
@@ -39,7 +41,7 @@ pub fn filter(text: &str) -> Result<EnvFilter, LogLevelError> {
 #[must_use]
 pub fn start(filter: EnvFilter, format: LogFormat) -> LogLevel {
     let (filter, handle) = reload::Layer::new(filter);
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_told_once));
     let writer = std::io::stderr;
     let started = match format {
         LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_writer(writer)).try_init(),
@@ -65,6 +67,12 @@ impl LogLevel {
         tracing::info!("the log's level is {text} now");
         Ok(())
     }
+}
+
+/// The client tells of every request that fails, and quotes answers that it cannot read, Secrets included. Whoever has made
+/// the request tells of it in better words.
+fn is_told_once(line: &Metadata<'_>) -> bool {
+    *line.level() > Level::WARN || !matches!(line.target(), "kube_client::client" | "kube_client::client::builder")
 }
 
 #[cfg(test)]

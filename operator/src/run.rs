@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{self, RequestRate},
+    api::{self, Instruments, RequestRate},
     apply::{OptionalApis, optional},
     context::{Context, jitter},
     controllers,
@@ -19,7 +19,6 @@ use crate::{
     failure::Retries,
     lease::{BootClock, Campaign, KubeLease, LeaseHeld, Timing, elector::Loss, held},
     log::LogLevel,
-    metrics::Metrics,
     private::{self, ListenError, Shown},
 };
 
@@ -86,16 +85,16 @@ pub enum RunError {
 /// When it cannot begin, or has lost the lease. The process must end then.
 pub async fn run(settings: Settings, level: LogLevel) -> Result<(), RunError> {
     let stop = stop_signal()?;
-    let metrics = Arc::new(Metrics::new());
+    let instruments = Instruments::default();
     let config = api::configuration().await?;
     let namespace = settings.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     // The election has a client of its own: it must not wait behind other requests, and writes before anybody leads.
-    let own = api::connect(config.clone(), Arc::clone(&metrics), None)?;
-    let base = api::connect(config, Arc::clone(&metrics), Some(settings.rate))?;
+    let own = api::connect(config.clone(), &instruments, None)?;
+    let base = api::connect(config, &instruments, Some(settings.rate))?;
     let identity = identity(settings.pod.as_ref());
     let campaign =
         Campaign::new(identity.clone(), settings.timing, KubeLease::new(own, &namespace), Arc::new(BootClock));
-    let shown = Shown { metrics: Arc::clone(&metrics), standing: campaign.standing() };
+    let shown = Shown { metrics: Arc::clone(&instruments.metrics), standing: campaign.standing() };
     let address = private::serve(settings.listen, private::private(shown)).await?;
     private::serve(settings.admin_listen, private::admin(level)).await?;
     tracing::info!("listening on http://{address}; {identity} takes part in the election in {namespace}");
@@ -107,7 +106,7 @@ pub async fn run(settings: Settings, level: LogLevel) -> Result<(), RunError> {
     let namespaces = namespaces(&settings.scope, &namespace);
     tokio::select! {
         outcome = &mut keeping => return ended(outcome),
-        () = act(base, held, &identity, metrics, &settings, namespaces, stop) => {}
+        () = act(base, held, &identity, instruments, &settings, namespaces, stop) => {}
     }
     drop(finished);
     ended(keeping.await)
@@ -118,7 +117,7 @@ async fn act(
     base: Client,
     held: LeaseHeld,
     identity: &str,
-    metrics: Arc<Metrics>,
+    instruments: Instruments,
     settings: &Settings,
     namespaces: Vec<Option<String>>,
     stop: watch::Receiver<bool>,
@@ -130,7 +129,8 @@ async fn act(
         reader: reader.clone(),
         events: Events::new(&held, identity),
         held,
-        metrics,
+        metrics: instruments.metrics,
+        outage: instruments.outage,
         apis: known.subscribe(),
         retries: Retries::default(),
         image: settings.image.clone(),

@@ -83,6 +83,7 @@ impl ApiServer {
             events: Events::new(&held, "operator"),
             held,
             metrics: Arc::new(Metrics::new()),
+            outage: Arc::default(),
             apis: apis.subscribe(),
             retries: Retries::default(),
             image: "vouch-issuer:1".to_owned(),

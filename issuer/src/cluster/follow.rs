@@ -66,6 +66,21 @@ impl Health {
     }
 }
 
+/// The failure that was told of last, while it is not over: it is told of once, however often it is tried again.
+#[derive(Debug, Default)]
+struct Told(Option<String>);
+
+impl Told {
+    /// Whether a failure, or that there is none, has not been told of.
+    fn is_news(&mut self, failure: Option<&str>) -> bool {
+        let news = self.0.as_deref() != failure;
+        if news {
+            self.0 = failure.map(ToOwned::to_owned);
+        }
+        news
+    }
+}
+
 /// Hands every event of the objects that `config` selects to `take`, in order.
 pub(crate) fn follow<K>(api: Api<K>, config: watcher::Config, take: impl FnMut(Event<K>) + Send + 'static) -> Following
 where
@@ -80,6 +95,7 @@ async fn run<K>(api: Api<K>, config: watcher::Config, health: Arc<Health>, mut t
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
+    let mut told = Told::default();
     loop {
         let mut events = pin!(watcher(api.clone(), config.clone()));
         let mut failures = 0;
@@ -88,7 +104,7 @@ where
                 // It says that a list is to be asked for, not that one has come.
                 Some(Ok(event @ Event::Init)) => take(event),
                 Some(Ok(event)) => {
-                    if failures > 0 {
+                    if told.is_news(None) {
                         tracing::info!(objects = api.resource_url(), "the API server can be reached again");
                     }
                     failures = 0;
@@ -97,7 +113,7 @@ where
                 }
                 Some(Err(error)) => {
                     let text = describe_watch(&error);
-                    if failures == 0 {
+                    if told.is_news(Some(&text)) {
                         tracing::warn!(objects = api.resource_url(), error = text, "cannot be followed; trying again");
                     }
                     health.failed(text);
@@ -113,4 +129,22 @@ where
 fn wait_after(failures: u32) -> Duration {
     let wait = usize::try_from(failures).ok().and_then(|failures| WAITS.get(failures));
     wait.or(WAITS.last()).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::Told;
+
+    #[test]
+    fn a_failure_is_told_of_once_however_often_it_is_tried_again_and_so_is_its_end() {
+        let mut told = Told::default();
+        assert!(!told.is_news(None), "nothing has failed");
+        let away = Some("the API server cannot be reached");
+        let news: Vec<bool> = (0..100).map(|_| told.is_news(away)).collect();
+        assert_eq!(news.iter().filter(|news| **news).count(), 1);
+        assert!(told.is_news(Some("forbidden")), "another failure");
+        assert!(told.is_news(None), "its end");
+        assert!(!told.is_news(None));
+    }
 }

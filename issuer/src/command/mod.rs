@@ -241,14 +241,17 @@ fn start_log(cli: &Cli) {
     let filter = EnvFilter::new(&cli.log);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     match cli.log_format {
-        LogFormat::Text => log.with_target(false).finish().with(filter_fn(harmless)).init(),
-        LogFormat::Json => log.json().finish().with(filter_fn(harmless)).init(),
+        LogFormat::Text => log.with_target(false).finish().with(filter_fn(is_wanted)).init(),
+        LogFormat::Json => log.json().finish().with(filter_fn(is_wanted)).init(),
     }
 }
 
-/// Whether a line is ours, or a warning: at finer levels HTTP libraries print headers, and with them tokens.
-fn harmless(line: &Metadata<'_>) -> bool {
-    line.target().starts_with("vouch") || *line.level() <= Level::WARN
+/// Whether a line is ours, or a warning: at finer levels HTTP libraries print headers, and with them tokens. Of warnings not
+/// those of the Kubernetes client about single requests: it repeats them for as long as an API server is away, and quotes
+/// answers that it cannot read, Secrets included. Whoever has made the request tells of it in better words.
+fn is_wanted(line: &Metadata<'_>) -> bool {
+    let of_a_request = matches!(line.target(), "kube_client::client" | "kube_client::client::builder");
+    line.target().starts_with("vouch") || (*line.level() <= Level::WARN && !of_a_request)
 }
 
 /// Directives that `start_log` can take.

@@ -1,7 +1,8 @@
-//! The way to the API server: every request is counted, and there are no more of them than allowed.
+//! The way to the API server: every request is counted, there are no more of them than allowed, and an outage is told once.
 //!
 //! Nothing is tried again in here: whoever asked decides, knowing whether the lease is still held.
 
+pub mod outage;
 pub(crate) mod path;
 
 use std::{
@@ -21,8 +22,8 @@ use kube::{
 };
 use tower::{BoxError, Layer, Service};
 
-use self::path::Target;
-use crate::metrics::Metrics;
+use self::{outage::Outage, path::Target};
+use crate::{failure, metrics::Metrics};
 
 /// How many requests may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +34,30 @@ pub struct RequestRate {
     pub burst: NonZeroU32,
 }
 
-/// A client that counts its requests, and holds them back to a rate when one is given.
+/// What every client of the process tells what it sees.
+#[derive(Clone, Default)]
+pub struct Instruments {
+    /// Counts requests.
+    pub metrics: Arc<Metrics>,
+    /// Knows whether the API server is away.
+    pub outage: Arc<Outage>,
+}
+
+/// A client that counts its requests, notes whether the API server is there, and holds requests back to a rate when one is
+/// given.
 ///
 /// # Errors
 /// When the configuration names certificates or tokens that cannot be used.
-pub fn connect(mut config: Config, metrics: Arc<Metrics>, rate: Option<RequestRate>) -> Result<Client, kube::Error> {
+pub fn connect(
+    mut config: Config,
+    instruments: &Instruments,
+    rate: Option<RequestRate>,
+) -> Result<Client, kube::Error> {
     config.default_retry = false;
     let limiter =
         rate.map(|rate| Arc::new(RateLimiter::direct(Quota::per_second(rate.per_second).allow_burst(rate.burst))));
-    Ok(ClientBuilder::try_from(config)?.with_layer(&Meter { metrics, limiter }).build())
+    let meter = Meter { instruments: instruments.clone(), limiter };
+    Ok(ClientBuilder::try_from(config)?.with_layer(&meter).build())
 }
 
 /// Where the program talks to: the cluster it runs in, or the one that `kubectl` would talk to.
@@ -54,7 +70,7 @@ pub async fn configuration() -> Result<Config, kube::Error> {
 
 #[derive(Clone)]
 struct Meter {
-    metrics: Arc<Metrics>,
+    instruments: Instruments,
     limiter: Option<Arc<DefaultDirectRateLimiter>>,
 }
 
@@ -100,7 +116,14 @@ where
             let answer = answer.await;
             let code = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             let took = (!target.is_watch()).then(|| started.elapsed());
-            meter.metrics.requested(target.verb, &target.resource, code, took);
+            let Instruments { metrics, outage } = &meter.instruments;
+            metrics.requested(target.verb, &target.resource, code, took);
+            match &answer {
+                Err(error) => outage.failed(&failure::chain(error.as_ref())),
+                // What stands before an API server says so when nobody is behind it.
+                Ok(answer) if matches!(code, 502..=504) => outage.failed(&answer.status()),
+                Ok(_) => outage.answered(),
+            }
             answer
         })
     }
@@ -111,5 +134,41 @@ async fn turn(limiter: &DefaultDirectRateLimiter) {
     while let Err(early) = limiter.check() {
         let wait = early.wait_time_from(governor::clock::DefaultClock::default().now());
         tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use axum::{Router, http::StatusCode};
+    use k8s_openapi::api::core::v1::Pod;
+    use kube::Api;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Whether the API server counts as away after it has answered so, or when nobody listens.
+    async fn is_away(answer: Option<StatusCode>) -> bool {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        match answer {
+            Some(status) => {
+                let server = Router::new().fallback(async move || status);
+                drop(tokio::spawn(async move { axum::serve(listener, server).await }));
+            }
+            None => drop(listener),
+        }
+        let instruments = Instruments::default();
+        let client = connect(Config::new(url.parse().unwrap()), &instruments, None).unwrap();
+        assert!(Api::<Pod>::namespaced(client, "vouch").get("a").await.is_err());
+        instruments.outage.is_on()
+    }
+
+    #[tokio::test]
+    async fn an_api_server_is_away_when_nobody_answers_and_not_when_it_refuses() {
+        assert!(is_away(None).await);
+        assert!(is_away(Some(StatusCode::BAD_GATEWAY)).await);
+        assert!(!is_away(Some(StatusCode::FORBIDDEN)).await);
+        assert!(!is_away(Some(StatusCode::INTERNAL_SERVER_ERROR)).await);
     }
 }

@@ -152,11 +152,16 @@ impl<S: LeaseStore> Campaign<S> {
     }
 
     fn note(&self, error: Option<&LeaseError>) {
-        let fault = error.map(|error| crate::failure::chain(error));
-        if let Some(fault) = &fault {
-            tracing::warn!("{fault}");
-        }
+        let (fault, away) = (error.map(|error| crate::failure::chain(error)), error.is_some_and(LeaseError::is_outage));
         self.standing.send_modify(|standing| {
+            match &fault {
+                // Once, however often it happens, and in whatever words a connection fails.
+                Some(_) if away && standing.fault.is_some() => {}
+                Some(fault) if standing.fault.as_ref() != Some(fault) => tracing::warn!("{fault}"),
+                Some(_) => {}
+                None if standing.fault.is_some() => tracing::info!("the lease can be read and written again"),
+                None => {}
+            }
             standing.known |= fault.is_none();
             standing.fault = fault;
         });

@@ -23,6 +23,16 @@ pub enum LeaseError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl LeaseError {
+    /// Whether nobody was there to answer, or nobody who can.
+    pub(super) fn is_outage(&self) -> bool {
+        match self {
+            Self::Conflict => false,
+            Self::Unavailable(cause) => cause.downcast_ref().is_none_or(failure::is_outage),
+        }
+    }
+}
+
 /// Compare-and-swap on one record.
 pub trait LeaseStore: Send + Sync + 'static {
     /// The record, if there is one.

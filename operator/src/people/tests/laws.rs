@@ -12,8 +12,11 @@ use vouch_issuer::{
 use super::*;
 use crate::testing::ApiServer;
 
-/// A declaration with whatever can be wrong with it: address, age, id, security keys and their ages, damage, deletion.
-fn anybody() -> impl Strategy<Value = (usize, i64, Option<usize>, Vec<(usize, i64)>, bool, bool)> {
+/// Address, age, id, security keys and their ages, damage, deletion.
+type Anybody = (usize, i64, Option<usize>, Vec<(usize, i64)>, bool, bool);
+
+/// A declaration with whatever can be wrong with it.
+fn anybody() -> impl Strategy<Value = Anybody> {
     let keys = prop::collection::vec((0..3_usize, 0..3_i64), 0..3);
     let (rarely, seldom) = (prop::bool::weighted(0.1), prop::bool::weighted(0.1));
     (0..4_usize, 0..3_i64, prop::option::of(0..3_usize), keys, rarely, seldom)
