@@ -165,6 +165,22 @@ impl Developer {
         self.sign_in(&["login", "--force"])
     }
 
+    /// Enrolls a spare key with a touch of the one that is plugged in. Both are plugged in afterwards.
+    ///
+    /// # Panics
+    /// When it does not go as it should.
+    pub fn add_key(&mut self, spare: &mut VirtualKey, name: &str) {
+        spare.pull_out();
+        self.insert(spare);
+        let mut add = self.vouch_at_terminal(&["keys", "add", "--name", name]);
+        unlock(&mut add);
+        add.expect("Insert the new security key");
+        spare.insert();
+        unlock(&mut add);
+        add.expect(&format!("Enrolled \"{name}\""));
+        let _ = add.finish().succeeded();
+    }
+
     fn sign_in(&self, arguments: &[&str]) -> Finished {
         let mut terminal = self.vouch_at_terminal(arguments);
         unlock(&mut terminal);

@@ -10,14 +10,7 @@ fn a_key_the_issuer_does_not_know_makes_room_for_another() {
     let world = World::start();
     let (mut alice, mut first) = world.signed_in("alice");
     let mut spare = world.key("spare");
-    spare.pull_out();
-    alice.insert(&spare);
-    let mut add = alice.vouch_at_terminal(&["keys", "add", "--name", "Spare"]);
-    unlock(&mut add);
-    add.expect("Insert the new security key");
-    spare.insert();
-    unlock(&mut add);
-    let _ = add.finish().succeeded();
+    alice.add_key(&mut spare, "Spare");
     spare.pull_out();
     let shown = world.issuer.admin(&["users", "show", "alice@example.com", "--output", "json"]).succeeded().json();
     let removed = shown["keys"][0]["id"].as_str().unwrap();

@@ -7,16 +7,7 @@ fn a_second_key_signs_in_and_the_first_can_be_removed() {
     let world = World::start();
     let (mut alice, mut first) = world.signed_in("alice");
     let mut spare = world.key("spare");
-    spare.pull_out();
-    alice.insert(&spare);
-
-    let mut add = alice.vouch_at_terminal(&["keys", "add", "--name", "Spare"]);
-    unlock(&mut add);
-    add.expect("Insert the new security key");
-    spare.insert();
-    unlock(&mut add);
-    add.expect("Enrolled \"Spare\"");
-    let _ = add.finish().succeeded();
+    alice.add_key(&mut spare, "Spare");
 
     first.pull_out();
     alice.login_again();
