@@ -29,6 +29,7 @@ pub mod records;
 pub mod scenery;
 pub mod standin;
 pub mod terminal;
+pub mod verifier;
 pub mod virtual_key;
 pub mod wait;
 pub mod wire;

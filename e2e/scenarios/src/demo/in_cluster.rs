@@ -11,7 +11,7 @@ use crate::{
     kubernetes::{
         Installation, NODES,
         cluster::Cluster,
-        helm::Release,
+        helm::{Chart, Release},
         images::Images,
         site::{Site, TLS_SECRET},
     },
@@ -33,7 +33,7 @@ pub(super) fn install(narrator: &mut Narrator) -> Installation {
     narrator
         .command("operations", &format!("helm install vouch charts/vouch -n {NAMESPACE} --create-namespace --wait"));
     let release = Release::new(&cluster, NAMESPACE);
-    narrator.output(&release.install(&[]).stdout);
+    narrator.output(&release.install(&Chart::present(), &[]).stdout);
     Installation { cluster, release }
 }
 

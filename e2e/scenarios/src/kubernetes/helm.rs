@@ -1,6 +1,7 @@
 //! The chart, as Helm installs it.
 
 use std::{
+    fs,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -13,6 +14,44 @@ use crate::{binaries, process::Ran};
 
 /// What Helm calls it.
 const NAME: &str = "vouch";
+
+/// The chart of a version.
+#[derive(Debug)]
+pub struct Chart {
+    folder: PathBuf,
+    _copy: Option<TempDir>,
+}
+
+impl Chart {
+    /// The one of this build.
+    #[must_use]
+    pub fn present() -> Self {
+        Self { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/vouch"), _copy: None }
+    }
+
+    /// This one as an earlier version: with the images of that version, and with `changes` taken back. Each is a file, a
+    /// text in it, and what was there before.
+    ///
+    /// # Panics
+    /// When a text is not there.
+    #[must_use]
+    pub fn earlier(version: &str, changes: &[(&str, &str, &str)]) -> Self {
+        let copy = tempfile::Builder::new().prefix("chart-").tempdir().unwrap();
+        let folder = copy.path().join("vouch");
+        let source = Self::present().folder;
+        let mut cp = Command::new("cp");
+        let _ = Ran::to_the_end("cp".to_owned(), cp.arg("--recursive").args([&source, &folder])).succeeded();
+        let present = format!("ersion: {}", env!("CARGO_PKG_VERSION"));
+        let versions = [("Chart.yaml", present.as_str(), &*format!("ersion: {version}"))];
+        for (file, now, before) in versions.iter().chain(changes) {
+            let file = folder.join(file);
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains(now), "{} has no {now:?}", file.display());
+            fs::write(&file, text.replace(now, before)).unwrap();
+        }
+        Self { folder, _copy: Some(copy) }
+    }
+}
 
 /// The release of the chart in a cluster.
 #[derive(Debug)]
@@ -44,21 +83,20 @@ impl Release {
     ///
     /// # Panics
     /// When it does not come to that.
-    pub fn install(&self, options: &[&str]) -> Ran {
-        self.with_chart("install", &[&["--create-namespace"], options].concat())
+    pub fn install(&self, chart: &Chart, options: &[&str]) -> Ran {
+        self.with_chart("install", chart, &[&["--create-namespace"], options].concat())
     }
 
     /// The same for a release that is installed.
     ///
     /// # Panics
     /// When it does not come to that.
-    pub fn upgrade(&self, options: &[&str]) -> Ran {
-        self.with_chart("upgrade", options)
+    pub fn upgrade(&self, chart: &Chart, options: &[&str]) -> Ran {
+        self.with_chart("upgrade", chart, options)
     }
 
-    fn with_chart(&self, verb: &str, options: &[&str]) -> Ran {
-        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/vouch");
-        let chart = chart.display().to_string();
+    fn with_chart(&self, verb: &str, chart: &Chart, options: &[&str]) -> Ran {
+        let chart = chart.folder.display().to_string();
         self.helm(&[&[verb, NAME, &chart, "--wait", "--timeout=3m"], options].concat()).succeeded()
     }
 

@@ -24,8 +24,11 @@ const PACE: Duration = Duration::from_millis(100);
 const LOGIN_PACE: Duration = Duration::from_secs(3);
 /// Before something is tried once more, as every client does.
 const RETRY: Duration = Duration::from_secs(1);
-/// Nobody waits for longer.
+/// The load ends by itself then.
 const BOUND: Duration = Duration::from_secs(600);
+/// Nobody waits longer for an answer, whatever happens: a connection that leads nowhere any more is given up after eight
+/// seconds, and one that cannot be made after ten.
+const LONGEST: Duration = Duration::from_secs(15);
 /// Durations of AWS sessions, in seconds. One that nobody asked for before is a credential that nobody has cached.
 const DURATIONS: std::ops::Range<usize> = 900..3600;
 
@@ -43,6 +46,7 @@ struct Tally {
     done: usize,
     retried: Vec<String>,
     lost: Vec<String>,
+    slowest: Duration,
 }
 
 impl Load {
@@ -71,19 +75,23 @@ impl Load {
         Self { stop, workers, _keys: vec![alices_key, bobs_key] }
     }
 
-    /// Ends it, and insists that every kind of request was made and none was lost.
+    /// Ends it, and insists that every kind of request was made, that none was lost, and that nobody waited for long.
     ///
     /// # Panics
-    /// When one was lost.
+    /// When it was otherwise.
     pub fn end_without_loss(mut self) {
         self.stop.store(true, Ordering::SeqCst);
         for (kind, worker) in self.workers.drain(..) {
             let tally = worker.join().unwrap_or_else(|_| panic!("{kind}: a program hung"));
-            let Tally { done, retried, lost } = &tally;
-            eprintln!("{kind}: {done} answered, {} of them at the second try", retried.len());
+            let Tally { done, retried, lost, slowest } = &tally;
+            eprintln!(
+                "{kind}: {done} answered, {} of them at the second try, the slowest in {slowest:?}",
+                retried.len()
+            );
             retried.iter().for_each(|first| eprintln!("{kind}, at the first try: {first}"));
             assert!(lost.is_empty(), "{kind}: {} lost, {done} answered:\n{}", lost.len(), lost.join("\n"));
             assert!(*done > 0, "no {kind}");
+            assert!(*slowest < LONGEST, "{kind}: somebody waited {slowest:?}");
         }
     }
 }
@@ -98,17 +106,26 @@ impl Drop for Load {
 /// Makes the request of a turn; the error is for people.
 type Job = Box<dyn FnMut(usize) -> Result<(), String> + Send>;
 
+impl Tally {
+    fn time(&mut self, job: &mut Job, turn: usize) -> Result<(), String> {
+        let asked = Instant::now();
+        let answer = job(turn);
+        self.slowest = self.slowest.max(asked.elapsed());
+        answer
+    }
+}
+
 fn work(stop: &AtomicBool, pace: Duration, mut job: Job) -> Tally {
     let started = Instant::now();
     let mut tally = Tally::default();
     let mut turn = 0;
     while !stop.load(Ordering::SeqCst) && started.elapsed() < BOUND {
         turn += 1;
-        match job(turn) {
+        match tally.time(&mut job, turn) {
             Ok(()) => tally.done += 1,
             Err(first) => {
                 thread::sleep(RETRY);
-                match job(turn) {
+                match tally.time(&mut job, turn) {
                     Ok(()) => {
                         tally.done += 1;
                         tally.retried.push(first);

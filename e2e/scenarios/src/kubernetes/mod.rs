@@ -3,17 +3,23 @@
 //! The host reaches pods and Services by their addresses, so that people, AWS and their harness are the same as with an
 //! issuer that runs alone; only what answers under the issuer's name is different.
 
+pub mod api;
 pub mod audit;
 pub mod cluster;
 pub mod helm;
 pub mod images;
 pub mod load;
 pub mod pod;
+pub mod session;
 pub mod site;
 
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use self::{cluster::Cluster, helm::Release, images::Images};
+use self::{
+    cluster::Cluster,
+    helm::{Chart, Release},
+    images::Images,
+};
 
 /// The namespace of the operator.
 pub const OPERATORS: &str = "vouch-system";
@@ -44,7 +50,7 @@ impl Installation {
     pub fn new(images: &Images) -> Self {
         let cluster = Cluster::start(NODES, images);
         let release = Release::new(&cluster, OPERATORS);
-        release.install(&["--set=scope=Cluster"]);
+        release.install(&Chart::present(), &["--set=scope=Cluster"]);
         Self { cluster, release }
     }
 }
