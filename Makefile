@@ -13,6 +13,8 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vouch
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VIRTUAL_KEY_TARGET := $(CACHE)/virtual-key
 export VOUCH_VIRTUAL_KEY := $(VIRTUAL_KEY_TARGET)/debug/virtual-key
+export VOUCH_ISSUER := $(CARGO_TARGET_DIR)/debug/vouch-issuer
+export VOUCH_KUBECTL_VOUCH := $(CARGO_TARGET_DIR)/debug/kubectl-vouch
 export VOUCH_OPERATOR := $(CARGO_TARGET_DIR)/debug/vouch-operator
 export VOUCH_CLUSTER := $(CACHE)/cluster/current/cluster
 
@@ -40,7 +42,7 @@ FUZZ_SECONDS := 10
 # To compile the workspace; to compile the virtual key's firmware; to run the end-to-end tests.
 PACKAGES_TO_BUILD := g++ gcc libc6-dev libudev-dev make pkg-config
 PACKAGES_FOR_VIRTUAL_KEY := clang
-PACKAGES_TO_TEST := faketime strace util-linux
+PACKAGES_TO_TEST := faketime jq strace util-linux
 # To link programs statically, C in them included.
 PACKAGES_FOR_IMAGES := ca-certificates musl-tools
 # To run the nodes of the test cluster; a control plane alone needs none of it.
@@ -65,19 +67,25 @@ demo-local: binaries virtual-key setup-clients ## The same without Kubernetes, i
 	@$(CARGO_TARGET_DIR)/debug/demo $(if $(KEY),--key $(KEY))
 
 .PHONY: test
-test: lint test-cluster binaries virtual-key setup-clients setup-helm cluster fuzz ## Everything that is checked before a change lands.
+test: setup-root lint test-cluster binaries virtual-key setup-clients setup-helm cluster fuzz ## Everything that is checked before a change lands. Uses sudo; IN_CLUSTER=no does without, and checks less.
 	CARGO_TARGET_DIR=$(VIRTUAL_KEY_TARGET) cargo test $(LOCKED) --manifest-path e2e/virtual-key/Cargo.toml
 	cargo test $(LOCKED) --workspace --doc
 	cargo test $(LOCKED) --workspace --tests --no-fail-fast
+ifeq ($(IN_CLUSTER),no)
+	@echo "not run, because IN_CLUSTER=no: the scenarios in a real cluster. With sudo or as root: make test-in-cluster" >&2
+else
+	@$(MAKE) test-in-cluster
+endif
 
 .PHONY: check
 check: lint ## The quick part: format, lints, dependencies, unit tests.
 	cargo test $(LOCKED) --workspace --lib
 
 .PHONY: bench
-bench: setup-build ## Compare with limits and peers, in release builds; prints ratios.
-	cargo build $(LOCKED) --release --bins --package vouch-bench --package vouch-cli --package vouch-issuer
-	$(CARGO_TARGET_DIR)/release/vouch-bench
+bench: setup-build cluster ## Compare with limits and peers, in release builds; prints ratios. ONLY="row row" measures some.
+	cargo build $(LOCKED) --release --bins --package vouch-bench --package vouch-cli --package vouch-issuer \
+		--package vouch-operator
+	$(CARGO_TARGET_DIR)/release/vouch-bench $(ONLY)
 
 .PHONY: fuzz
 fuzz: setup-build ## Feed every parser of foreign bytes for a while. FUZZ_SECONDS=600 for longer.
@@ -137,14 +145,20 @@ try-cluster: cluster ## Start and break real clusters, and see that nothing of t
 
 .PHONY: test-chart
 test-chart: setup-build setup-helm cluster ## Check the chart: with both Helms, against the programs it installs, and on an API server.
-	cargo build $(LOCKED) --package vouch-operator --bin vouch-operator
+	cargo build $(LOCKED) --package vouch-operator --package vouch-issuer --bins
 	cargo test $(LOCKED) --package vouch-chart
 
 .PHONY: test-in-cluster
-test-in-cluster: binaries virtual-key setup-clients setup-helm cluster ## Run the scenarios that need a real cluster, and root. ONLY=name runs some.
-	cargo test $(LOCKED) --package vouch-scenarios --test cluster -- $(ONLY)
+test-in-cluster: setup-root binaries virtual-key setup-clients setup-helm cluster ## Run the scenarios in a real cluster, whose nodes take root: uses sudo. ONLY=name runs some.
+	cargo test $(LOCKED) --package vouch-scenarios --test cluster --no-run
+	cargo --config "target.'cfg(all())'.runner = '$(CURDIR)/setup/as-root'" \
+		test $(LOCKED) --package vouch-scenarios --test cluster -- $(ONLY)
 
-.PHONY: setup-cluster setup-helm setup-images
+.PHONY: setup-cluster setup-helm setup-images setup-root
+setup-root:
+ifneq ($(IN_CLUSTER),no)
+	@setup/as-root || { echo "setup: make test IN_CLUSTER=no leaves out what takes root" >&2; exit 1; }
+endif
 setup-cluster:
 	@setup/go
 	@setup/packages $(PACKAGES_FOR_CLUSTER)

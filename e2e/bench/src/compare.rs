@@ -1,6 +1,71 @@
-//! Two costs, measured side by side.
+//! What a measurement comes to: two costs side by side, or many delays.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+/// What a row comes to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Figure {
+    /// Costs side by side, or a figure in some unit, over several rounds.
+    Ratio(Ratio),
+    /// How long something took, over many tries.
+    Delays(Delays),
+}
+
+impl Figure {
+    /// What a target is about: the middle of the rounds, and the longest of the delays, in seconds.
+    #[must_use]
+    pub fn judged(&self) -> f64 {
+        match self {
+            Self::Ratio(ratio) => ratio.median,
+            Self::Delays(delays) => delays.longest.as_secs_f64(),
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ratio(Ratio { median, lowest, highest }) => write!(f, "{median:.2} ({lowest:.2} to {highest:.2})"),
+            Self::Delays(Delays { median, p99, longest }) => {
+                let [median, p99, longest] = [median, p99, longest].map(Duration::as_secs_f64);
+                write!(f, "longest {longest:.3}, 99 % {p99:.3}, median {median:.3}")
+            }
+        }
+    }
+}
+
+impl From<Ratio> for Figure {
+    fn from(ratio: Ratio) -> Self {
+        Self::Ratio(ratio)
+    }
+}
+
+impl From<Delays> for Figure {
+    fn from(delays: Delays) -> Self {
+        Self::Delays(delays)
+    }
+}
+
+/// How long something took, over many tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delays {
+    /// Half of the tries took no longer.
+    pub median: Duration,
+    /// Of a hundred tries, ninety-nine took no longer.
+    pub p99: Duration,
+    /// None took longer.
+    pub longest: Duration,
+}
+
+impl Delays {
+    /// Of all tries; `None` when there is none.
+    #[must_use]
+    pub fn of(mut delays: Vec<Duration>) -> Option<Self> {
+        delays.sort_unstable();
+        let of_hundred = |share: usize| delays.get((delays.len() * share).div_ceil(100).saturating_sub(1)).copied();
+        Some(Self { median: of_hundred(50)?, p99: of_hundred(99)?, longest: of_hundred(100)? })
+    }
+}
 
 /// How a subject compares with its baseline, over several rounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +133,14 @@ mod tests {
     fn the_ratio_is_the_median_of_the_rounds() {
         let ratio = Ratio::of(vec![9.0, 1.0, 2.0]).unwrap();
         assert_eq!(ratio, Ratio { median: 2.0, lowest: 1.0, highest: 9.0 });
+    }
+
+    #[test]
+    fn of_many_delays_the_longest_is_judged() {
+        let delays = Delays::of((1..=1000).rev().map(Duration::from_millis).collect()).unwrap();
+        assert_eq!([delays.median, delays.p99, delays.longest], [500, 990, 1000].map(Duration::from_millis));
+        assert!((Figure::from(delays).judged() - 1.0).abs() < f64::EPSILON);
+        assert_eq!(Delays::of(Vec::new()), None);
     }
 
     #[test]

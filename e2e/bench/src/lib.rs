@@ -1,15 +1,17 @@
 //! Benchmarks against limits and peers, as ratios of one run.
 //!
 //! A figure in microseconds says something about one machine. A ratio of two things measured side by side, by CPU
-//! time, says something about the product: only ratios have targets here, and memory, which is the same everywhere.
-//! Each row of the table is a file in `rows`.
+//! time, says something about the product: ratios have targets here, and memory, which is the same everywhere, and the
+//! two delays that are promised. Each row of the table is a file in `rows`.
 //!
 //! The programs measured are the ones that are released, found beside this one: nothing in them knows that it is
 //! measured. What they talk to is here: [`http`] is their client, [`person`] has signed in, [`agent`] answers the
-//! credential helper. [`control`] is what the issuer's documents are compared with. Everything listens on the loopback
-//! or in a folder of its own, and ends with this process.
+//! credential helper. [`control`] is what the issuer's documents are compared with. [`cluster`] is a real control plane for
+//! the operator and for issuers on Kubernetes. Everything listens on the loopback or in a folder of its own, and ends with
+//! this process.
 
 pub mod agent;
+pub mod cluster;
 pub mod compare;
 pub mod control;
 pub mod http;
@@ -39,11 +41,11 @@ pub struct Row {
     pub what: &'static str,
     /// What the ratio, or the figure in the unit that `what` names, has to be.
     pub target: Target,
-    /// Measures the ratio.
-    pub measure: fn() -> Result<compare::Ratio, BenchError>,
+    /// Measures it.
+    pub measure: fn() -> Result<compare::Figure, BenchError>,
 }
 
-/// Why a row has no ratio.
+/// Why a row has no figure.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// Something the row needs is not there. The row is reported as not measured.
@@ -98,7 +100,13 @@ fn write_table(names: &[String], output: &mut dyn Write, errors: &mut dyn Write)
         writeln!(errors, "this is a debug build: its ratios mean nothing; build with --release")?;
     }
     let chosen = rows.iter().filter(|row| names.is_empty() || names.iter().any(|name| name == row.name));
-    let reports: Vec<_> = chosen.map(Report::measure).collect();
+    let mut reports = Vec::new();
+    for row in chosen {
+        let report = Report::measure(row);
+        writeln!(errors, "{}: {report}", row.name)?;
+        reports.push(report);
+    }
+    cluster::end();
     report::write(&reports, output)?;
     Ok(if reports.iter().all(Report::passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,4 +1,5 @@
-//! What things cost: CPU time and memory. Never wall time, which on a shared machine measures the neighbours.
+//! What things cost: CPU time and memory. Wall time, which on a shared machine measures the neighbours, is for bounds that
+//! are a promise about time and have room.
 
 use std::{
     io,
@@ -66,12 +67,24 @@ pub fn own_cpu<E: From<MeasureError>>(work: impl FnOnce() -> Result<(), E>) -> R
 /// # Errors
 /// When there is no such process, or the work fails.
 pub fn process_cpu<E: From<MeasureError>>(pid: u32, work: impl FnOnce() -> Result<(), E>) -> Result<Duration, E> {
-    let observe = |source: Errno| MeasureError::Process { pid, source: source.into() };
-    let raw = i32::try_from(pid).map_err(|_| observe(Errno::ESRCH))?;
-    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(raw)).map_err(observe)?;
+    let clock = process_clock(pid)?;
     let before = read(clock)?;
     work()?;
     Ok(read(clock)?.saturating_sub(before))
+}
+
+/// CPU time of another process since it began: what it cost to get where it is.
+///
+/// # Errors
+/// When there is no such process.
+pub fn process_cpu_so_far(pid: u32) -> Result<Duration, MeasureError> {
+    read(process_clock(pid)?)
+}
+
+fn process_clock(pid: u32) -> Result<ClockId, MeasureError> {
+    let observe = |source: Errno| MeasureError::Process { pid, source: source.into() };
+    let raw = i32::try_from(pid).map_err(|_| observe(Errno::ESRCH))?;
+    ClockId::pid_cpu_clock_id(Pid::from_raw(raw)).map_err(observe)
 }
 
 /// CPU time of a command, run to its end `times` times, one after the other, with nothing on its standard input.
@@ -102,6 +115,15 @@ pub fn resident_bytes(pid: u32) -> Result<u64, MeasureError> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kibibytes.map(|kibibytes| kibibytes * 1024).ok_or_else(|| observe(io::Error::other("it has no VmRSS")))
+}
+
+/// The same, in MiB.
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident_mib(pid: u32) -> Result<f64, MeasureError> {
+    let kibibytes = u32::try_from(resident_bytes(pid)? / 1024).unwrap_or(u32::MAX);
+    Ok(f64::from(kibibytes) / 1024.0)
 }
 
 /// Of every child that has been waited for.
@@ -164,8 +186,8 @@ mod tests {
         let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         let cost = process_cpu(busy.id(), || {
-            let before = process_cpu_so_far(busy.id());
-            while process_cpu_so_far(busy.id()) < before + Duration::from_millis(5) && Instant::now() < deadline {
+            let before = process_cpu_so_far(busy.id())?;
+            while process_cpu_so_far(busy.id())? < before + Duration::from_millis(5) && Instant::now() < deadline {
                 std::thread::yield_now();
             }
             Ok::<_, MeasureError>(())
@@ -173,10 +195,6 @@ mod tests {
         busy.kill().unwrap();
         busy.wait().unwrap();
         assert!(cost.unwrap() >= Duration::from_millis(5));
-    }
-
-    fn process_cpu_so_far(pid: u32) -> Duration {
-        read(ClockId::pid_cpu_clock_id(Pid::from_raw(pid.cast_signed())).unwrap()).unwrap()
     }
 
     #[test]

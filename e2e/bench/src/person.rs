@@ -1,8 +1,8 @@
 //! A person who has signed in, and the requests of their agent.
 //!
 //! A sign-in needs a security key, and only what comes after it is measured here: the person's record and the session
-//! token are made by the issuer's own library, with the issuer's own signing key, before the issuer serves. The issuer
-//! cannot tell them from others, and verifies all of it.
+//! token are made by the issuer's own library, with the issuer's own signing key. The issuer cannot tell them from others,
+//! and verifies all of it.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -49,6 +49,16 @@ impl Person {
     /// # Errors
     /// When the place cannot be read or written.
     pub fn signed_in(place: &Place) -> Result<Self, BenchError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(BenchError::failed("starting a runtime"))?;
+        Self::with_token(|thumbprint| runtime.block_on(session_token(place, thumbprint)))
+    }
+
+    /// With a key of their own, and the session token that `token` makes for its thumbprint.
+    ///
+    /// # Errors
+    /// When there can be no key, or no token.
+    pub fn with_token(token: impl FnOnce(String) -> Result<String, BenchError>) -> Result<Self, BenchError> {
         let key =
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(BenchError::failed("making a key"))?;
         // SEC 1 §2.3.3, uncompressed: a byte 4, then both coordinates.
@@ -58,9 +68,7 @@ impl Person {
         // RFC 7638 §3.2.
         let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         let header = format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{members}}}"#);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(BenchError::failed("starting a runtime"))?;
-        let token = runtime.block_on(session_token(place, hash(&members)))?;
+        let token = token(hash(&members))?;
         Ok(Self {
             key,
             random: SystemRandom::new(),
@@ -86,7 +94,8 @@ impl Person {
         serde_json::from_slice(&answer.body).map_err(BenchError::failed("reading an assertion"))
     }
 
-    fn take_nonce(&mut self, answer: &Answer) {
+    /// Remembers the nonce of an answer for the next proof.
+    pub fn take_nonce(&mut self, answer: &Answer) {
         if let Some(nonce) = answer.header("dpop-nonce")
             && nonce != self.nonce
         {
@@ -140,7 +149,7 @@ async fn session_token(place: &Place, thumbprint: String) -> Result<String, Benc
     let Config { key_policy, session_lifetime, .. } =
         config::load(&place.manifest()).map_err(BenchError::failed("reading the manifest"))?;
     let database = Database::open(&place.database()).map_err(BenchError::failed("opening the database"))?;
-    let user = user(now)?;
+    let user = record(0, now)?;
     let stored = SqliteStore::new(database.clone()).create(&user).await;
     stored.map_err(BenchError::failed("storing a person"))?;
     let keys = KeyService::load(Arc::new(database), key_policy, now).await;
@@ -150,11 +159,21 @@ async fn session_token(place: &Place, thumbprint: String) -> Result<String, Benc
     session.sign(&signer, ISSUER_URL).map_err(BenchError::failed("signing a session token"))
 }
 
-const KEY_ID: &str = "0123456789abcdef";
+/// The id of everybody's only security key.
+pub const KEY_ID: &str = "0123456789abcdef";
 
-/// A person with one security key, whose maker was verified.
-fn user(now: Timestamp) -> Result<UserRecord, BenchError> {
-    let credential = URL_SAFE_NO_PAD.encode("a credential id of 32 bytes long");
+/// The address of one person of many.
+#[must_use]
+pub fn email(number: u32) -> String {
+    format!("person{number}@example.com")
+}
+
+/// One person of many, with one security key, whose maker was verified.
+///
+/// # Errors
+/// Never: the record is one that a store can hold.
+pub fn record(number: u32, now: Timestamp) -> Result<UserRecord, BenchError> {
+    let credential = URL_SAFE_NO_PAD.encode(format!("credential {number:021}"));
     let passkey = json!({"cred": {
         "cred_id": credential,
         "cred": {"type_": "ES256", "key": {"EC_EC2": {
@@ -169,8 +188,8 @@ fn user(now: Timestamp) -> Result<UserRecord, BenchError> {
         "attestation": {"data": "None", "metadata": "None"}, "attestation_format": "none",
     }});
     let record = json!({
-        "id": "0198c1a2-7b3c-4d5e-8f60-000000000000",
-        "email": "alice@example.com",
+        "id": format!("0198c1a2-7b3c-4d5e-8f60-{number:012x}"),
+        "email": email(number),
         "groups": ["developers"],
         "created_at": now,
         "sessions_valid_from": now,
@@ -196,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_person_is_one_that_a_store_can_hold() {
-        let record = user(Timestamp::now()).unwrap();
+        let record = record(7, Timestamp::now()).unwrap();
         assert!(record.key(KEY_ID).unwrap().attested);
+        assert_eq!(record.email.as_str(), "person7@example.com");
     }
 }

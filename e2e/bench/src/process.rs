@@ -9,13 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 use crate::{
     BenchError,
-    measure::{MeasureError, command_name},
+    measure::{MeasureError, command_name, process_cpu_so_far},
 };
 
 /// Nothing here takes longer, except on a machine that is stuck.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process that takes less than a hundredth of a core for so long is idle.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A program that is built beside this one.
 ///
@@ -56,6 +64,35 @@ impl Background {
         self.0.id()
     }
 
+    /// Tells it to stop, as a kubelet does, and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not end, or ends with a failure.
+    pub fn stop(mut self) -> Result<(), BenchError> {
+        let told = i32::try_from(self.id()).map(|id| kill(Pid::from_raw(id), Signal::SIGTERM));
+        if !matches!(told, Ok(Ok(()))) {
+            return Err(BenchError::Subject { what: "stopping a process", reason: "it has gone".to_owned() });
+        }
+        let status = until("stopping a process", || Ok(self.ended()))?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(BenchError::Subject { what: "stopping a process", reason: status.to_string() }),
+        }
+    }
+
+    /// Waits until it does nothing but what it does for ever.
+    ///
+    /// # Errors
+    /// When it has ended, or goes on and on.
+    pub fn settled(&self) -> Result<(), BenchError> {
+        let mut last = None;
+        within(PATIENCE, QUIET, "waiting for a process to be idle", || {
+            let now = process_cpu_so_far(self.id())?;
+            let before = last.replace(now);
+            Ok(before.filter(|before| now.saturating_sub(*before) < QUIET / 100).map(drop))
+        })
+    }
+
     /// How it ended, when it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().ok().flatten()
@@ -74,16 +111,29 @@ impl Drop for Background {
 ///
 /// # Errors
 /// What `poll` gives, and [`BenchError::Subject`] when the time is over.
-pub fn until<T>(what: &'static str, mut poll: impl FnMut() -> Result<Option<T>, BenchError>) -> Result<T, BenchError> {
-    let deadline = Instant::now() + PATIENCE;
+pub fn until<T>(what: &'static str, poll: impl FnMut() -> Result<Option<T>, BenchError>) -> Result<T, BenchError> {
+    within(PATIENCE, Duration::from_millis(5), what, poll)
+}
+
+/// Asks again and again, with a pause between two questions, until there is an answer.
+///
+/// # Errors
+/// What `poll` gives, and [`BenchError::Subject`] when the time is over.
+pub fn within<T>(
+    patience: Duration,
+    pause: Duration,
+    what: &'static str,
+    mut poll: impl FnMut() -> Result<Option<T>, BenchError>,
+) -> Result<T, BenchError> {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(answer) = poll()? {
             return Ok(answer);
         }
         if Instant::now() >= deadline {
-            return Err(BenchError::Subject { what, reason: format!("nothing for {} s", PATIENCE.as_secs()) });
+            return Err(BenchError::Subject { what, reason: format!("nothing for {} s", patience.as_secs()) });
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(pause);
     }
 }
 

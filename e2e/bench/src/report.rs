@@ -5,24 +5,27 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{BenchError, Row, compare::Ratio, with_causes};
+use crate::{BenchError, Row, compare::Figure, with_causes};
 
-/// What a ratio has to be.
+/// What a figure has to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// This or more.
     AtLeast(f64),
     /// This or less.
     AtMost(f64),
+    /// Anything: nothing is promised, and somebody wants to know.
+    Known,
 }
 
 impl Target {
-    /// Whether the ratio meets it.
+    /// Whether the figure meets it.
     #[must_use]
-    pub fn met_by(self, ratio: f64) -> bool {
+    pub fn met_by(self, figure: f64) -> bool {
         match self {
-            Self::AtLeast(limit) => ratio >= limit,
-            Self::AtMost(limit) => ratio <= limit,
+            Self::AtLeast(limit) => figure >= limit,
+            Self::AtMost(limit) => figure <= limit,
+            Self::Known => true,
         }
     }
 }
@@ -32,6 +35,7 @@ impl fmt::Display for Target {
         match self {
             Self::AtLeast(limit) => write!(f, "≥ {limit}"),
             Self::AtMost(limit) => write!(f, "≤ {limit}"),
+            Self::Known => f.write_str("–"),
         }
     }
 }
@@ -41,7 +45,7 @@ impl fmt::Display for Target {
 pub struct Report {
     what: &'static str,
     target: Target,
-    outcome: Result<Ratio, BenchError>,
+    outcome: Result<Figure, BenchError>,
 }
 
 impl Report {
@@ -55,21 +59,34 @@ impl Report {
     #[must_use]
     pub fn passed(&self) -> bool {
         match &self.outcome {
-            Ok(ratio) => self.target.met_by(ratio.median),
+            Ok(figure) => self.target.met_by(figure.judged()),
             Err(error) => matches!(error, BenchError::NoPeer(_)),
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.target {
+            Target::Known => "for the record",
+            _ if self.passed() => "met",
+            _ => "MISSED",
         }
     }
 
     fn cells(&self) -> [String; 4] {
         let (measured, verdict) = match &self.outcome {
-            Ok(ratio) => (
-                format!("{:.2} ({:.2} to {:.2})", ratio.median, ratio.lowest, ratio.highest),
-                if self.passed() { "met".to_owned() } else { "MISSED".to_owned() },
-            ),
+            Ok(figure) => (figure.to_string(), self.verdict().to_owned()),
             Err(error @ BenchError::NoPeer(_)) => ("–".to_owned(), format!("left out: {error}")),
             Err(error) => ("–".to_owned(), format!("NOT MEASURED: {}", with_causes(error))),
         };
         [self.what.to_owned(), self.target.to_string(), measured, verdict]
+    }
+}
+
+/// Measured on the way: whoever waits for the table sees how far it is.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [what, target, measured, verdict] = self.cells();
+        write!(f, "{what}: {measured}; target {target}; {verdict}")
     }
 }
 
@@ -101,10 +118,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::compare::Ratio;
 
     fn report(target: Target, outcome: Result<f64, BenchError>) -> Report {
-        let outcome = outcome.map(|median| Ratio { median, lowest: median - 0.1, highest: median + 0.1 });
-        Report { what: "mint / sign", target, outcome }
+        let ratio = |median| Ratio { median, lowest: median - 0.1, highest: median + 0.1 };
+        Report { what: "mint / sign", target, outcome: outcome.map(|median| ratio(median).into()) }
     }
 
     fn table(reports: &[Report]) -> String {
@@ -138,6 +156,14 @@ mod tests {
         assert!(!missing.passed());
         assert!(table(&[missing]).contains("NOT MEASURED: there is no vouch binary"));
     }
+
+    #[test]
+    fn a_row_for_the_record_misses_nothing() {
+        let recorded = report(Target::Known, Ok(1000.0));
+        assert!(recorded.passed());
+        assert!(table(&[recorded]).contains("| –      | 1000.00 (999.90 to 1000.10)  | for the record |"));
+    }
+
     #[test]
     fn a_row_without_its_peer_is_left_out_and_missed_nothing() {
         let alone = report(Target::AtLeast(20.0), Err(BenchError::NoPeer("there is no python3".to_owned())));

@@ -15,7 +15,7 @@ use aws_lc_rs::{
 
 use crate::{
     BenchError, Row,
-    compare::{self, Ratio},
+    compare::{self, Figure},
     http::Load,
     issuer::Place,
     measure::{own_cpu, process_cpu},
@@ -37,7 +37,7 @@ pub fn row() -> Row {
     }
 }
 
-fn measure() -> Result<Ratio, BenchError> {
+fn measure() -> Result<Figure, BenchError> {
     let place = Place::initialised()?;
     let mut person = Person::signed_in(&place)?;
     let issuer = place.serve(None)?;
@@ -71,5 +71,6 @@ fn measure() -> Result<Ratio, BenchError> {
         })
     };
     compare::costs(ROUNDS, assertions, signatures)?
+        .map(Figure::from)
         .ok_or_else(|| BenchError::Missing("signing took no time that can be measured".to_owned()))
 }

@@ -7,7 +7,7 @@ use vouch_cli::{agent::protocol::AwsCredentials, env::VOUCH_RUNTIME_DIR};
 use crate::{
     BenchError, Row,
     agent::Agent,
-    compare::{self, Ratio},
+    compare::{self, Figure},
     measure::command_cpu,
     process::program,
     report::Target,
@@ -29,7 +29,7 @@ pub fn row() -> Row {
     }
 }
 
-fn measure() -> Result<Ratio, BenchError> {
+fn measure() -> Result<Figure, BenchError> {
     let agent = Agent::start()?;
     let mut helper = vouch(&agent)?;
     let mut nothing = Command::new("true");
@@ -38,7 +38,7 @@ fn measure() -> Result<Ratio, BenchError> {
         || command_cpu(&mut helper, RUNS_PER_ROUND),
         || command_cpu(&mut nothing, RUNS_PER_ROUND),
     )?;
-    ratio.ok_or_else(|| BenchError::Missing("`true` took no time that can be measured".to_owned()))
+    ratio.map(Figure::from).ok_or_else(|| BenchError::Missing("`true` took no time that can be measured".to_owned()))
 }
 
 /// The helper, which has shown that it gets the credentials.

@@ -6,7 +6,7 @@ use super::credential_aws::{ARGUMENTS, checked, vouch};
 use crate::{
     BenchError, Row,
     agent::Agent,
-    compare::{self, Ratio},
+    compare::{self, Figure},
     measure::command_cpu,
     report::Target,
 };
@@ -26,7 +26,7 @@ pub fn row() -> Row {
     }
 }
 
-fn measure() -> Result<Ratio, BenchError> {
+fn measure() -> Result<Figure, BenchError> {
     let agent = Agent::start()?;
     let mut python = Command::new(interpreter()?);
     python.args(["-c", HELPER]).args(ARGUMENTS);
@@ -37,7 +37,7 @@ fn measure() -> Result<Ratio, BenchError> {
         || command_cpu(&mut python, RUNS_PER_ROUND),
         || command_cpu(&mut helper, RUNS_PER_ROUND),
     )?;
-    ratio.ok_or_else(|| BenchError::Missing("`vouch` took no time that can be measured".to_owned()))
+    ratio.map(Figure::from).ok_or_else(|| BenchError::Missing("`vouch` took no time that can be measured".to_owned()))
 }
 
 /// The interpreter itself: `python3` may be a script that chooses among several.

@@ -6,7 +6,7 @@ use vouch_issuer_api::paths;
 
 use crate::{
     BenchError, Row,
-    compare::{self, Ratio},
+    compare::{self, Figure},
     control::{self, Control},
     http::{Connection, Load, Reader, connect, get},
     issuer::{Place, Running},
@@ -23,7 +23,7 @@ pub fn row() -> Row {
     Row { name: "jwks", what: "JWKS request CPU / static axum control", target: Target::AtMost(1.2), measure }
 }
 
-fn measure() -> Result<Ratio, BenchError> {
+fn measure() -> Result<Figure, BenchError> {
     let place = Place::initialised()?;
     let issuer = place.serve(None)?;
     let control = Control::start(&document(&place, &issuer)?, None)?;
@@ -39,6 +39,7 @@ fn measure() -> Result<Ratio, BenchError> {
         process_cpu(control.id(), || on_control.run(REQUESTS_PER_ROUND, &mut from_control))
     };
     compare::costs(ROUNDS, subject, baseline)?
+        .map(Figure::from)
         .ok_or_else(|| BenchError::Missing("the control took no time that can be measured".to_owned()))
 }
 

@@ -1,6 +1,13 @@
 //! What an issuer remembers of what it has done: the proofs of the last minutes, and nothing that grows for ever.
 
-use crate::{BenchError, Row, compare::Ratio, http::Load, issuer::Place, person::Person, report::Target};
+use crate::{
+    BenchError, Row,
+    compare::{Figure, Ratio},
+    http::Load,
+    issuer::Place,
+    person::Person,
+    report::Target,
+};
 
 const ASSERTIONS: u32 = 100_000;
 
@@ -15,7 +22,7 @@ pub fn row() -> Row {
     }
 }
 
-fn measure() -> Result<Ratio, BenchError> {
+fn measure() -> Result<Figure, BenchError> {
     let place = Place::initialised()?;
     let mut person = Person::signed_in(&place)?;
     let issuer = place.serve(None)?;
@@ -23,5 +30,7 @@ fn measure() -> Result<Ratio, BenchError> {
     person.meet(issuer.address)?;
     Load::on(issuer.address)?.run(ASSERTIONS, &mut person)?;
     let after = issuer.resident_mib()?;
-    Ratio::of(vec![after / idle]).ok_or_else(|| BenchError::Missing("the kernel does not tell".to_owned()))
+    Ratio::of(vec![after / idle])
+        .map(Figure::from)
+        .ok_or_else(|| BenchError::Missing("the kernel does not tell".to_owned()))
 }

@@ -15,7 +15,7 @@ use vouch_keyring::{Algorithm, ChangeContext, KeyPolicy, KeyPolicySettings, KeyS
 
 use crate::{
     BenchError, Row,
-    compare::{self, Ratio},
+    compare::{self, Figure},
     measure::own_cpu,
     report::Target,
 };
@@ -29,7 +29,7 @@ pub fn row() -> Row {
     Row { name: "mint", what: "mint rate / raw aws-lc-rs sign rate", target: Target::AtLeast(0.85), measure }
 }
 
-fn measure() -> Result<Ratio, BenchError> {
+fn measure() -> Result<Figure, BenchError> {
     let signer = signer()?;
     let token = signer.sign_jwt(Some("JWT"), &Claims::sample(0)).map_err(BenchError::failed("minting"))?;
     let message = token.rsplit_once('.').map(|(message, _)| message.to_owned()).unwrap_or_default();
@@ -56,7 +56,9 @@ fn measure() -> Result<Ratio, BenchError> {
         })
     };
     let costs = compare::costs(ROUNDS, mint, sign)?;
-    costs.map(Ratio::inverse).ok_or_else(|| BenchError::Missing("signing took no time that can be measured".to_owned()))
+    costs
+        .map(|costs| costs.inverse().into())
+        .ok_or_else(|| BenchError::Missing("signing took no time that can be measured".to_owned()))
 }
 
 fn signer() -> Result<Signer, BenchError> {

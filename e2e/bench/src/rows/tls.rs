@@ -6,7 +6,7 @@ use vouch_issuer_api::paths;
 
 use crate::{
     BenchError, Row,
-    compare::{self, Ratio},
+    compare::{self, Figure},
     control::{self, Control},
     http::get,
     issuer::Place,
@@ -24,7 +24,7 @@ pub fn row() -> Row {
     Row { name: "tls", what: "TLS handshake and request CPU / rustls control", target: Target::AtMost(1.2), measure }
 }
 
-fn measure() -> Result<Ratio, BenchError> {
+fn measure() -> Result<Figure, BenchError> {
     let place = Place::initialised()?;
     let tls = Certificate::make(place.folder())?;
     let issuer = place.serve(Some(&tls))?;
@@ -43,6 +43,7 @@ fn measure() -> Result<Ratio, BenchError> {
         process_cpu(control.id(), || connections(&tls, control.address, control::PATH))
     };
     compare::costs(ROUNDS, subject, baseline)?
+        .map(Figure::from)
         .ok_or_else(|| BenchError::Missing("the control took no time that can be measured".to_owned()))
 }
 
