@@ -1,4 +1,4 @@
-//! The one HTTP client: rustls with aws-lc-rs, the system's certificate authorities and those the person added,
+//! The one way to speak HTTP: rustls with aws-lc-rs, the system's certificate authorities and those the person added,
 //! proxies from the environment. The issuer, STS and `vouch doctor` all go through it.
 
 use std::{
@@ -71,11 +71,36 @@ fn bad_bundle(variable: &str, path: &Path, why: &dyn std::fmt::Display) -> Failu
         .hint(format!("Point {variable} at a PEM file of certificate authorities, then run: vouch agent stop"))
 }
 
-/// Makes the client. Redirects are not followed: a proof of possession is for one URL.
+/// How soon a connection is noticed to be dead, by HTTP/2 pings while a request waits for its answer. One without requests
+/// is left alone: an idle agent costs a server nothing but the connection.
+#[derive(Debug, Clone, Copy)]
+struct Heartbeat {
+    /// Silence before a ping.
+    interval: Duration,
+    /// Silence after it.
+    timeout: Duration,
+}
+
+/// Somebody waits for the answer. A server whose node has gone, and that never said goodbye, costs them these seconds.
+const CALLS: Heartbeat = Heartbeat { interval: Duration::from_secs(3), timeout: Duration::from_secs(5) };
+/// Nobody waits, and a request is in flight all day: often enough to keep what is between from forgetting the connection.
+const WATCHES: Heartbeat = Heartbeat { interval: Duration::from_secs(20), timeout: Duration::from_secs(10) };
+
+/// The HTTP clients, which differ in nothing but their connections: pings are for a whole connection, so what is held open
+/// for a minute has one of its own.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// For what is answered at once.
+    pub calls: reqwest::Client,
+    /// For what the server holds open.
+    pub watches: reqwest::Client,
+}
+
+/// Makes the clients. Redirects are not followed: a proof of possession is for one URL.
 ///
 /// # Errors
 /// [`Category::Configuration`] when a bundle or a proxy setting is wrong.
-pub fn client(trust: &Trust) -> Result<reqwest::Client, Failure> {
+pub fn clients(trust: &Trust) -> Result<Clients, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(Category::Configuration, format!("cannot set up HTTPS: {error}"))
             .hint("Check HTTPS_PROXY and NO_PROXY")
@@ -86,16 +111,19 @@ pub fn client(trust: &Trust) -> Result<reqwest::Client, Failure> {
         .with_root_certificates(trust.roots()?)
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .http2_keep_alive_timeout(Duration::from_secs(10))
-        .tcp_keepalive(Duration::from_secs(30))
-        .user_agent(concat!("vouch/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| failed(&error))
+    let client = |heartbeat: Heartbeat| {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(heartbeat.interval)
+            .http2_keep_alive_timeout(heartbeat.timeout)
+            .tcp_keepalive(Duration::from_secs(30))
+            .user_agent(concat!("vouch/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| failed(&error))
+    };
+    Ok(Clients { calls: client(CALLS)?, watches: client(WATCHES)? })
 }
 
 /// What helps when nobody knows which part of the way failed. A server that starts again is the usual one.
@@ -289,7 +317,7 @@ mod tests {
                     .unwrap();
             }
         });
-        let client = client(&Trust::default()).unwrap();
+        let client = clients(&Trust::default()).unwrap().calls;
         let answer = client.post(format!("{origin}/oauth/token")).body("assertion").send().await.unwrap();
         assert_eq!(answer.status(), 307);
         server.abort();

@@ -30,7 +30,7 @@ use crate::{
     clock::{Clock, IssuerClock, SharedClock},
     error::{Category, Failure},
     issuer_url::IssuerUrl,
-    network::{self, Trust},
+    network::{self, Clients, Trust},
     overrides::Override,
 };
 
@@ -51,7 +51,7 @@ pub struct Agent {
     clock: SharedClock,
     started_at: Timestamp,
     keeper: Arc<Keeper>,
-    http: Mutex<Option<reqwest::Client>>,
+    http: Mutex<Option<Clients>>,
     issuers: Mutex<HashMap<IssuerUrl, Arc<IssuerClient>>>,
     stop: Notify,
 }
@@ -194,7 +194,7 @@ impl Agent {
         let info = response.session;
         let grant = Grant::new(Arc::clone(&client), bound, &info);
         let clock: SharedClock = Arc::new(ClockOf(Arc::clone(&client)));
-        let sts = AwsSts::new(self.http()?, sts_endpoint, Arc::clone(&clock));
+        let sts = AwsSts::new(self.http()?.calls, sts_endpoint, Arc::clone(&clock));
         let source = AwsSource::new(Arc::new(GrantTokens(Arc::clone(&grant))), Arc::new(sts));
         let credentials = CredentialCache::new(Arc::new(source), clock);
         let session = Arc::new(Session { info: info.clone(), grant, credentials });
@@ -251,15 +251,15 @@ impl Agent {
         Ok(Arc::clone(client))
     }
 
-    /// The HTTP client, made when it is first needed: the trust store takes a while to read.
-    fn http(&self) -> Result<reqwest::Client, Failure> {
+    /// The HTTP clients, made when they are first needed: the trust store takes a while to read.
+    fn http(&self) -> Result<Clients, Failure> {
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = http.as_ref() {
-            return Ok(client.clone());
+        if let Some(clients) = http.as_ref() {
+            return Ok(clients.clone());
         }
-        let client = network::client(&self.settings.trust)?;
-        *http = Some(client.clone());
-        Ok(client)
+        let clients = network::clients(&self.settings.trust)?;
+        *http = Some(clients.clone());
+        Ok(clients)
     }
 }
 

@@ -113,6 +113,7 @@ impl IssuerClient {
         let path = format!("{}?timeout={seconds}", paths::SESSION_WATCH);
         let mut call = Call::new(Method::GET, &path, None, Proof::Session(session));
         call.timeout = std::time::Duration::from_secs(u64::from(seconds + SLACK_SECONDS));
+        call.held_open = true;
         self.send(call).await.map(drop)
     }
 

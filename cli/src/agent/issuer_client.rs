@@ -21,7 +21,7 @@ use crate::{
     clock::{Clock as _, IssuerClock},
     error::{Category, Failure},
     issuer_url::IssuerUrl,
-    network,
+    network::{self, Clients},
 };
 
 /// For everything but the watch, which is held open by the issuer.
@@ -95,20 +95,22 @@ pub struct Call<'a> {
     pub proof: Proof<'a>,
     /// How long the whole exchange may take.
     pub timeout: Duration,
+    /// Whether the issuer answers only when there is news.
+    pub held_open: bool,
 }
 
 impl<'a> Call<'a> {
     /// A request with the usual time limit.
     #[must_use]
     pub const fn new(method: Method, path: &'a str, body: Option<Body>, proof: Proof<'a>) -> Self {
-        Self { method, path, body, proof, timeout: TIMEOUT }
+        Self { method, path, body, proof, timeout: TIMEOUT, held_open: false }
     }
 }
 
 /// A client of one issuer.
 pub struct IssuerClient {
     issuer: IssuerUrl,
-    http: reqwest::Client,
+    http: Clients,
     clock: IssuerClock,
     /// The last `DPoP-Nonce` (RFC 9449 §8).
     nonce: Mutex<Option<String>>,
@@ -124,7 +126,7 @@ struct Answer {
 impl IssuerClient {
     /// A client that has not spoken to its issuer yet.
     #[must_use]
-    pub fn new(issuer: IssuerUrl, http: reqwest::Client, clock: IssuerClock) -> Arc<Self> {
+    pub fn new(issuer: IssuerUrl, http: Clients, clock: IssuerClock) -> Arc<Self> {
         Arc::new(Self { issuer, http, clock, nonce: Mutex::new(None) })
     }
 
@@ -181,7 +183,8 @@ impl IssuerClient {
     async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let host = self.issuer.authority();
         let url = self.issuer.join(call.path);
-        let mut request = self.http.request(call.method.clone(), &url).timeout(call.timeout);
+        let http = if call.held_open { &self.http.watches } else { &self.http.calls };
+        let mut request = http.request(call.method.clone(), &url).timeout(call.timeout);
         if let Some(body) = &call.body {
             request = request.header(header::CONTENT_TYPE, body.content_type).body(body.bytes.to_vec());
         }

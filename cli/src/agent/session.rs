@@ -205,7 +205,7 @@ mod tests {
 
     fn session() -> Arc<Session> {
         let clock: SharedClock = Arc::new(SystemClock);
-        let http = network::client(&Trust::default()).unwrap();
+        let http = network::clients(&Trust::default()).unwrap();
         let issuer = "https://vouch.example.com".parse().unwrap();
         let client = IssuerClient::new(issuer, http.clone(), IssuerClock::new(Arc::clone(&clock)));
         let info = SessionInfo {
@@ -219,7 +219,7 @@ mod tests {
         };
         let bound = BoundToken { token: Zeroizing::new("token".to_owned()), key: DpopKey::generate().unwrap() };
         let grant = Grant::new(client, bound, &info);
-        let sts = AwsSts::new(http, None, Arc::clone(&clock));
+        let sts = AwsSts::new(http.calls, None, Arc::clone(&clock));
         let source = AwsSource::new(Arc::new(GrantTokens(Arc::clone(&grant))), Arc::new(sts));
         Arc::new(Session { info, grant, credentials: CredentialCache::new(Arc::new(source), clock) })
     }

@@ -42,7 +42,7 @@ pub(super) fn check(issuer: &IssuerUrl) -> Vec<Check> {
 }
 
 fn gather(issuer: &IssuerUrl) -> Result<Facts, Failure> {
-    let http = network::client(&Trust::of(&Variable::get))?;
+    let http = network::clients(&Trust::of(&Variable::get))?;
     let client = IssuerClient::new(issuer.clone(), http, IssuerClock::new(Arc::new(SystemClock)));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
