@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     response::Response,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use vouch_issuer_api::error::ErrorCode;
@@ -29,6 +29,7 @@ use crate::{
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+const DATES: DateTimePrinter = DateTimePrinter::new();
 const LOGIN_HINT: &str = "Run `vouch login`.";
 
 /// A request with a valid session. A handler that takes one has an authenticated caller.
@@ -143,7 +144,7 @@ pub(super) fn verify_proof(
     let proof = proof.to_str().map_err(|_| refusal("The DPoP proof is malformed."))?;
     let url = config.url.endpoint(parts.uri.path());
     let expected = ExpectedRequest { method: &parts.method, url: &url, token };
-    let outcome = dpop::verify(proof, &expected, &issuer.secrets.load(), issuer.replay.begun(), now);
+    let outcome = dpop::verify(proof, &expected, &issuer.secrets.load(), issuer.replay.begun(now), now);
     outcome.map_err(|error| proof_refusal(issuer, &error, now))
 }
 
@@ -200,9 +201,15 @@ pub(super) fn ended(reason: Ended) -> ApiError {
     ApiError::new(Ended::CODE, sentence(&reason.to_string())).hint(hint)
 }
 
-/// For every route that looks at a proof: answers carry a nonce for the next one.
-pub(super) fn supply_nonce(issuer: &Issuer, response: &mut Response) {
-    let nonce = dpop::fresh_nonce(&issuer.secrets.load(), issuer.clock.now());
+/// For every route that looks at a proof: answers carry what the next one needs, a nonce and the time.
+pub(super) fn supply_nonce_and_time(issuer: &Issuer, response: &mut Response) {
+    let now = issuer.clock.now();
+    // hyper's own `Date` stands still after the clock was set back, until the clock has caught up.
+    let date = DATES.timestamp_to_rfc9110_string(&now).ok().and_then(|date| HeaderValue::try_from(date).ok());
+    if let Some(date) = date {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    let nonce = dpop::fresh_nonce(&issuer.secrets.load(), now);
     if let Ok(nonce) = HeaderValue::try_from(nonce) {
         response.headers_mut().entry(DPOP_NONCE).or_insert(nonce);
     }

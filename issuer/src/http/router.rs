@@ -15,7 +15,7 @@ use axum::{
 use vouch_issuer_api::{error::ErrorCode, paths};
 
 use super::{
-    authenticate::supply_nonce,
+    authenticate::supply_nonce_and_time,
     aws,
     context::RequestContext,
     discovery, enroll,
@@ -134,7 +134,7 @@ async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Ne
     let answer = next.run(request);
     let mut response = if guard.held_open { answer.await } else { bounded(answer).await };
     if guard.looks_at_proofs {
-        supply_nonce(&guard.issuer, &mut response);
+        supply_nonce_and_time(&guard.issuer, &mut response);
     }
     response
 }

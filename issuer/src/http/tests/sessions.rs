@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
+use jiff::fmt::rfc2822::DateTimeParser;
 use serde_json::{Value, json};
 use vouch_issuer_api::{paths, session::SessionInfo};
 
@@ -28,6 +29,16 @@ async fn every_answer_to_a_proof_carries_the_next_nonce() {
     let nonce = answer.headers["dpop-nonce"].to_str().unwrap().to_owned();
     client.proof_changes = json!({"nonce": nonce});
     assert_eq!(client.get(paths::SESSION).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn every_answer_to_a_proof_carries_the_time_of_the_issuer() {
+    let issuer = TestIssuer::new().await;
+    let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
+    issuer.clock.advance(Duration::from_secs(3600));
+    let answer = client.get(paths::SESSION).await;
+    let date = DateTimeParser::new().parse_timestamp(&answer.headers["date"]).unwrap();
+    assert_eq!(date.as_second(), issuer.clock.now().as_second());
 }
 
 #[tokio::test]

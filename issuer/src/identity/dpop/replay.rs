@@ -3,7 +3,10 @@
 use std::{
     collections::HashSet,
     hash::{BuildHasher as _, RandomState},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -32,7 +35,8 @@ pub enum ReplayError {
 /// It is empty after a restart, so proofs with a nonce from before [`ReplayGuard::begun`] are no longer taken.
 #[derive(Debug)]
 pub struct ReplayGuard {
-    begun: Timestamp,
+    /// In microseconds.
+    begun: AtomicI64,
     hasher: RandomState,
     capacity: usize,
     seen: Mutex<Seen>,
@@ -55,13 +59,16 @@ impl ReplayGuard {
 
     pub(super) fn with_capacity(capacity: usize, begun: Timestamp) -> Self {
         let seen = Seen { current: HashSet::new(), previous: HashSet::new(), turn: Timestamp::MIN };
+        let begun = AtomicI64::new(begun.as_microsecond());
         Self { begun, hasher: RandomState::new(), capacity, seen: Mutex::new(seen) }
     }
 
-    /// When it began to remember: the start of the process.
+    /// When it began to remember: the start of the process. Once the clock has been set back to before that, the first
+    /// look at it since; otherwise no nonce would be taken until the clock has caught up.
     #[must_use]
-    pub const fn begun(&self) -> Timestamp {
-        self.begun
+    pub fn begun(&self, now: Timestamp) -> Timestamp {
+        let begun = self.begun.fetch_min(now.as_microsecond(), Ordering::Relaxed);
+        Timestamp::from_microsecond(begun).map_or(now, |begun| begun.min(now))
     }
 
     /// Takes a verified proof, once.

@@ -280,6 +280,18 @@ fn a_proof_taken_just_before_the_sets_turn_is_still_remembered() {
 }
 
 #[test]
+fn a_clock_set_back_to_before_the_start_of_the_process_stops_nobody() {
+    let (secrets, guard) = (Secrets::derive(&[7; 32]).unwrap(), ReplayGuard::new(begun()));
+    let set_back = begun() - 3600.seconds();
+    let nonce = fresh_nonce(&secrets, set_back + 1.seconds());
+    let now = set_back + 2.seconds();
+    assert!(!super::nonce::is_current(&secrets, &nonce, begun(), now), "older than the process, as it seems");
+    assert_eq!(guard.begun(set_back), set_back);
+    assert!(super::nonce::is_current(&secrets, &nonce, guard.begun(now), now));
+    assert_eq!(guard.begun(begun()), set_back, "what was taken since is remembered");
+}
+
+#[test]
 fn a_guard_that_is_full_takes_nothing_and_recovers() {
     let guard = ReplayGuard::with_capacity(2, begun());
     let proof = |jti: &str| Proof { thumbprint: "key".to_owned(), jti: jti.to_owned() };
