@@ -150,9 +150,9 @@ test-chart: setup-build setup-helm cluster ## Check the chart: with both Helms, 
 
 .PHONY: test-in-cluster
 test-in-cluster: setup-root binaries virtual-key setup-clients setup-helm cluster ## Run the scenarios in a real cluster, whose nodes take root: uses sudo. ONLY=name runs some.
-	cargo test $(LOCKED) --package vouch-scenarios --test cluster --no-run
+	cargo test $(LOCKED) --workspace --test cluster --no-run
 	cargo --config "target.'cfg(all())'.runner = '$(CURDIR)/setup/as-root'" \
-		test $(LOCKED) --package vouch-scenarios --test cluster -- $(ONLY)
+		test $(LOCKED) --workspace --test cluster -- $(ONLY)
 
 .PHONY: setup-cluster setup-helm setup-images setup-root
 setup-root:
