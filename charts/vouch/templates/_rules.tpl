@@ -61,3 +61,13 @@ so that the operator needs neither `escalate` nor `bind`.
   resources: [configmaps]
   verbs: [get, list, watch]
 {{- end -}}
+
+{{/* What somebody may do who looks. */}}
+{{- define "vouch.viewerRules" -}}
+- apiGroups: [vouch.sh]
+  resources: [vouchissuers, awsfederations, oidcclients, vouchusers]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+{{- end -}}

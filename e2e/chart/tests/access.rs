@@ -117,7 +117,7 @@ fn nobody_is_given_more_than_is_named() {
 
 #[test]
 fn an_operator_of_some_namespaces_has_no_rights_in_the_cluster() {
-    let objects = render(&["namespaces={team-a,team-b}"]);
+    let objects = render(&["namespaces={team-a,team-b}", "rbac.userRoles.create=false"]);
     assert!(of_kind(&objects, "ClusterRole").is_empty() && of_kind(&objects, "ClusterRoleBinding").is_empty());
     let places: Vec<(&str, &str)> = of_kind(&objects, "Role")
         .iter()
@@ -131,7 +131,7 @@ fn an_operator_of_some_namespaces_has_no_rights_in_the_cluster() {
 
 #[test]
 fn an_operator_of_the_cluster_is_elected_in_its_own_namespace() {
-    let objects = render(&["scope=Cluster"]);
+    let objects = render(&["scope=Cluster", "rbac.userRoles.create=false"]);
     let everywhere = the(&objects, "ClusterRole");
     assert_eq!(everywhere["metadata"]["name"], "vouch-vouch-operator", "two releases must not share it");
     assert_eq!(everywhere["rules"].as_array().unwrap(), &rules());

@@ -15,4 +15,5 @@ mod monitoring;
 mod objects;
 mod rights;
 mod support;
+mod user_roles;
 mod values;

@@ -13,12 +13,13 @@ use vouch_control_plane::{ControlPlane, until};
 use crate::{
     access::{issuer, objects_of_an_issuer},
     support::{ENFORCEMENT, helms, of_kind, render, texts, the, tool},
+    user_roles,
 };
 
 const ACCOUNT: &str = "system:serviceaccount:vouch:vouch-operator";
 
 /// A right: group, resource with its subresource, verb.
-type Right = (String, String, String);
+pub(crate) type Right = (String, String, String);
 
 /// Needed by a plugin of admission, which asks about it without a request that could be written down: without it, the
 /// plugin refuses every object that an issuer owns.
@@ -91,7 +92,7 @@ fn used(log: &str) -> BTreeSet<Right> {
         .collect()
 }
 
-fn rights_in(roles: &[&Value]) -> BTreeSet<Right> {
+pub(crate) fn rights_in(roles: &[&Value]) -> BTreeSet<Right> {
     let mut rights = BTreeSet::new();
     for rule in roles.iter().flat_map(|role| role["rules"].as_array().unwrap()) {
         for group in texts(&rule["apiGroups"]) {
@@ -162,6 +163,7 @@ fn the_operator_is_refused_nothing_and_uses_or_grants_every_right_it_has() {
     cluster.told(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"]);
     let operator = Operator::start(&cluster, folder.path());
     have_everything_done(&cluster);
+    user_roles::are_enough_for_every_command(&cluster);
     drop(operator);
 
     let log = fs::read_to_string(folder.path().join("log")).unwrap();

@@ -68,6 +68,8 @@ fn a_value_that_cannot_be_is_refused_with_its_name() {
         ("operator.logFormat=xml", "logFormat"),
         ("operator.lease.duration=15", "duration"),
         ("crds.install=perhaps", "install"),
+        ("rbac.userRoles.create=perhaps", "create"),
+        ("rbac.userRoles.issuers={*}", "issuers"),
         ("commonLabels.a=1", "commonLabels"),
         ("test.url=http://vouch.example.com", "url"),
         ("test.url=https://vouch.example.com/", "url"),

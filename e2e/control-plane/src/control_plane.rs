@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
 };
 
 use serde_json::{Value, json};
@@ -12,7 +13,11 @@ use crate::{Cluster, Outcome};
 
 /// A control plane without nodes. It ends when this is dropped, and with this process, however that ends.
 #[derive(Debug)]
-pub struct ControlPlane(Cluster);
+pub struct ControlPlane {
+    cluster: Cluster,
+    /// The administrator's kubeconfig, once somebody wants another.
+    config: OnceLock<Value>,
+}
 
 impl ControlPlane {
     /// Starts one.
@@ -30,7 +35,7 @@ impl ControlPlane {
     /// When it does not start.
     #[must_use]
     pub fn start_with(flags: &[&str]) -> Self {
-        Self(Cluster::up([&["-nodes", "0"], flags].concat()))
+        Self { cluster: Cluster::up([&["-nodes", "0"], flags].concat()), config: OnceLock::new() }
     }
 
     /// The custom resource definitions, ready for objects.
@@ -46,19 +51,19 @@ impl ControlPlane {
     /// The cluster that it is.
     #[must_use]
     pub const fn cluster(&self) -> &Cluster {
-        &self.0
+        &self.cluster
     }
 
     /// The administrator's.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
-        self.0.kubeconfig()
+        self.cluster.kubeconfig()
     }
 
     /// What the API server writes down, an event of `audit.k8s.io/v1` on each line.
     #[must_use]
     pub fn audit_log(&self) -> &Path {
-        self.0.audit_log()
+        self.cluster.audit_log()
     }
 
     /// Runs `kubectl` as administrator.
@@ -111,9 +116,10 @@ impl ControlPlane {
     /// When it cannot be written.
     #[must_use]
     pub fn kubeconfig_with(&self, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
-        let mut config = self.kubectl(&["config", "view", "--raw", "--minify", "--output=json"]).json();
+        let view = || self.kubectl(&["config", "view", "--raw", "--minify", "--output=json"]).json();
+        let mut config = self.config.get_or_init(view).clone();
         change(&mut config);
-        let folder = self.0.folder().join("kubeconfigs");
+        let folder = self.cluster.folder().join("kubeconfigs");
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name);
         fs::write(&path, config.to_string()).unwrap();
@@ -142,7 +148,7 @@ impl ControlPlane {
     }
 
     fn kubectl_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.0.command();
+        let mut command = self.cluster.command();
         command.arg("kubectl").args(arguments);
         command
     }

@@ -42,52 +42,29 @@ const EVERY: &[&str] = &[
 ];
 const PEOPLE: &[&str] = &["invite", "users", "disable", "enable", "remove-key", "logout"];
 const CHANGES_OF_PEOPLE: &[&str] = &["invite", "disable", "enable", "remove-key", "logout"];
+const CHANGES_OF_STATUS: &[&str] = &["invite", "disable", "remove-key", "logout"];
 const ORDERS: &[&str] = &["rotate", "revoke-key", "accept-clock"];
 const VOUCH: &str = "vouch.sh";
 
+const fn required(commands: &'static [&'static str], resource: &'static str, verbs: &'static [&'static str]) -> Need {
+    Need { commands, group: VOUCH, resource, suffix: None, verbs, optional: false }
+}
+
+const fn optional(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Need {
+    Need { commands: &["status"], group, resource, suffix: None, verbs, optional: true }
+}
+
 /// Everything that is needed by anything.
 pub const NEEDS: &[Need] = &[
-    Need {
-        commands: EVERY,
-        group: VOUCH,
-        resource: "vouchissuers",
-        suffix: None,
-        verbs: &["get", "list"],
-        optional: false,
-    },
-    Need { commands: ORDERS, group: VOUCH, resource: "vouchissuers", suffix: None, verbs: &["patch"], optional: false },
-    Need {
-        commands: PEOPLE,
-        group: VOUCH,
-        resource: "vouchusers",
-        suffix: None,
-        verbs: &["get", "list", "watch"],
-        optional: false,
-    },
-    Need {
-        commands: &["invite"],
-        group: VOUCH,
-        resource: "vouchusers",
-        suffix: None,
-        verbs: &["create", "patch", "delete"],
-        optional: false,
-    },
-    Need {
-        commands: &["disable", "enable"],
-        group: VOUCH,
-        resource: "vouchusers",
-        suffix: None,
-        verbs: &["patch"],
-        optional: false,
-    },
-    Need {
-        commands: CHANGES_OF_PEOPLE,
-        group: VOUCH,
-        resource: "vouchusers/status",
-        suffix: None,
-        verbs: &["patch"],
-        optional: false,
-    },
+    required(EVERY, "vouchissuers", &["list"]),
+    required(ORDERS, "vouchissuers", &["get", "patch"]),
+    required(PEOPLE, "vouchusers", &["list"]),
+    // When somebody else changes the same person in the same moment.
+    required(CHANGES_OF_PEOPLE, "vouchusers", &["get"]),
+    required(&["invite", "disable", "enable"], "vouchusers", &["patch"]),
+    // Somebody new is made, seen to be the only one of the address, and taken back otherwise.
+    required(&["invite"], "vouchusers", &["create", "watch", "delete"]),
+    required(CHANGES_OF_STATUS, "vouchusers/status", &["patch"]),
     Need {
         commands: &["invite"],
         group: "",
@@ -96,35 +73,39 @@ pub const NEEDS: &[Need] = &[
         verbs: &["get"],
         optional: false,
     },
-    Need {
-        commands: &["status"],
-        group: VOUCH,
-        resource: "vouchusers",
-        suffix: None,
-        verbs: &["list"],
-        optional: true,
-    },
-    Need {
-        commands: &["status"],
-        group: VOUCH,
-        resource: "oidcclients",
-        suffix: None,
-        verbs: &["list"],
-        optional: true,
-    },
-    Need { commands: &["status"], group: "", resource: "pods", suffix: None, verbs: &["list"], optional: true },
-    Need { commands: &["status"], group: "", resource: "pods/proxy", suffix: None, verbs: &["get"], optional: true },
+    optional(VOUCH, "vouchusers", &["list"]),
+    optional(VOUCH, "oidcclients", &["list"]),
+    optional("", "pods", &["list"]),
+    optional("", ANY_PORT, &["get"]),
 ];
+
+/// With it, somebody reaches every port of every pod of the namespace. No role of the chart has it.
+pub const ANY_PORT: &str = "pods/proxy";
 
 const PAGE: &str = "
 ## What each command may have to do
 
-In the namespace of the issuer, as rules of RBAC. What is marked as optional, `status` goes without and says less. The chart
-makes two ClusterRoles of it, to be bound in a namespace: `vouch-viewer` has what `status`, `users` and `keys` need, and
-`vouch-admin` has everything.
+In the namespace of the issuer, as rules of RBAC. The chart makes two ClusterRoles for it and binds nobody to them:
 
-Whoever may write `vouchusers/status` decides which security keys a person has, and whoever may read NAME-root-secret can
-make invites that work: both can become anybody. Neither is in `vouch-viewer`, and nobody needs to read NAME-signing-keys.
+```sh
+kubectl create rolebinding vouch-viewers --clusterrole vouch-viewer --group support --namespace vouch
+kubectl create rolebinding vouch-admins --clusterrole vouch-admin --group platform --namespace vouch
+```
+
+`vouch-viewer` gets, lists and watches the four kinds of Vouch, and lists pods: enough for `status`, `users` and `keys`.
+`vouch-admin` has that, and what all commands need.
+
+Whoever has `vouch-admin` can become anybody who signs in there: to write `vouchusers/status` is to decide which security
+keys a person has, to read NAME-root-secret is to make invites that work, and to patch a VouchIssuer is to choose the image
+that its pods run. None of this is in `vouch-viewer`, and nobody needs to read NAME-signing-keys.
+
+A rule can name a Secret but no pattern of names, so `vouch-admin` reads the root secrets of the issuers that the chart's
+value `rbac.userRoles.issuers` lists, by default that of an issuer called `vouch`. An invite to another issuer says what is
+missing; add the issuer's name to the value, or give its administrators a Role with
+`{apiGroups: [\"\"], resources: [secrets], resourceNames: [NAME-root-secret], verbs: [get]}`.
+
+What is marked as optional, `status` goes without and says less. `pods/proxy`, by which it counts refused sign-ins, is in
+neither role: it reaches every port of every pod of the namespace.
 
 | commands | resource | verbs | |
 |---|---|---|---|

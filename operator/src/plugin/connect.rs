@@ -61,8 +61,8 @@ impl Connection {
     #[must_use]
     pub fn explain(&self, trouble: Trouble) -> Trouble {
         match self.refusals.take() {
-            Some(refusal) => Trouble::refused(refusal, &self.server),
-            None => trouble,
+            Some(refusal) if trouble.is_of_the_cluster() => Trouble::refused(refusal, &self.server),
+            _ => trouble,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{error::Error, path::PathBuf};
 
 use kube::config::KubeconfigError;
 use vouch_crds::duration::Duration;
-use vouch_issuer::{admin::AdminError, config::Problems, identity::secrets::SecretsError};
+use vouch_issuer::{admin::AdminError, config::Problems, identity::secrets::SecretsError, store::StoreError};
 
 use super::{
     access,
@@ -189,6 +189,18 @@ impl Trouble {
     /// An answer of the API server.
     pub fn api(what: impl Into<String>, source: kube::Error) -> Self {
         Self::Api { what: what.into(), source: Box::new(source) }
+    }
+
+    /// Whether the API server has said no, or nothing. Whatever else went wrong is no matter of rights, even if something
+    /// was refused on the way.
+    #[must_use]
+    pub const fn is_of_the_cluster(&self) -> bool {
+        matches!(
+            self,
+            Self::Api { .. }
+                | Self::NotSynced { .. }
+                | Self::Office(AdminError::Store(StoreError::Unavailable(_) | StoreError::ReadOnly(_)))
+        )
     }
 
     /// A refusal of the API server `server`.

@@ -32,7 +32,8 @@ fn an_administrators_first_day() {
 /// What `example issuer` prints can be applied as it stands.
 fn example(cluster: &Cluster) {
     let manifest = cluster.vouch(&["example", "issuer"]).answer();
-    let judged = cluster.plane.apply(&manifest, &["--dry-run=server", "--validate=strict", "--namespace", "vouch"]).answer();
+    let judged =
+        cluster.plane.apply(&manifest, &["--dry-run=server", "--validate=strict", "--namespace", "vouch"]).answer();
     assert_eq!(judged, "vouchissuer.vouch.sh/vouch created (server dry run)\n");
     cluster.plane.apply(&manifest, &["--namespace", "vouch"]).answer();
     let screen = cluster.vouch(&["status", "-o", "json"]).json();
