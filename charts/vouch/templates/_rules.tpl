@@ -7,8 +7,11 @@ so that the operator needs neither `escalate` nor `bind`.
 {{- define "vouch.rules" -}}
 # What people declare, and what the operator reports of it.
 - apiGroups: [vouch.sh]
-  resources: [vouchissuers, awsfederations, oidcclients, vouchusers]
+  resources: [vouchissuers, vouchusers]
   verbs: [get, list, watch]
+- apiGroups: [vouch.sh]
+  resources: [awsfederations, oidcclients]
+  verbs: [list, watch]
 - apiGroups: [vouch.sh]
   resources: [vouchissuers/status, oidcclients/status, vouchusers/status]
   verbs: [patch]
@@ -54,12 +57,9 @@ so that the operator needs neither `escalate` nor `bind`.
   resources: [events]
   verbs: [create, patch]
 # Held only to be granted to the pods of an issuer.
-- apiGroups: [vouch.sh]
-  resources: [vouchusers/status]
-  verbs: [update]
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end -}}
 
 {{/* What somebody may do who looks. */}}

@@ -13,6 +13,7 @@ mod generated;
 mod guides;
 mod monitoring;
 mod objects;
+mod pods;
 mod rights;
 mod support;
 mod user_roles;

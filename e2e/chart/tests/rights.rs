@@ -12,6 +12,7 @@ use vouch_control_plane::{ControlPlane, until};
 
 use crate::{
     access::{issuer, objects_of_an_issuer},
+    pods,
     support::{ENFORCEMENT, helms, of_kind, render, texts, the, tool},
     user_roles,
 };
@@ -179,4 +180,5 @@ fn the_operator_is_refused_nothing_and_uses_or_grants_every_right_it_has() {
     justified.insert((group.into(), resource.into(), verb.into()));
     let unused: Vec<Right> = rights_in(&of_kind(&objects, "Role")).difference(&justified).cloned().collect();
     assert!(unused.is_empty(), "neither used nor granted: {unused:#?}");
+    pods::need_every_right(&cluster);
 }

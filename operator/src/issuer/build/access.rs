@@ -11,26 +11,29 @@ use vouch_crds::{GROUP, names};
 
 use super::ValidIssuer;
 
-const READ: [&str; 3] = ["get", "list", "watch"];
+/// What a watch needs, that of a single object included.
+const FOLLOW: [&str; 2] = ["list", "watch"];
 
 /// The pods' account. Its token is mounted by the pods, not by default.
 pub(super) fn service_account() -> ServiceAccount {
     ServiceAccount { automount_service_account_token: Some(false), ..ServiceAccount::default() }
 }
 
-/// Every rule is needed: a test in a cluster takes each away in turn.
+/// Every verb of every rule is needed: a test on an API server takes each away in turn.
 pub(super) fn role(issuer: &ValidIssuer) -> Role {
     let name = issuer.name();
     let secrets = [names::signing_keys::name(name), names::root_secret::name(name)];
     let mut rules = vec![
-        rule(GROUP, &["vouchissuers"], &READ, &[name]),
-        rule(GROUP, &["awsfederations", "oidcclients", "vouchusers"], &READ, &[]),
-        rule(GROUP, &["vouchusers/status"], &["patch", "update"], &[]),
-        rule("", &["secrets"], &READ, &secrets.each_ref().map(String::as_str)),
+        rule(GROUP, &["vouchissuers"], &FOLLOW, &[name]),
+        rule(GROUP, &["awsfederations", "oidcclients", "vouchusers"], &FOLLOW, &[]),
+        // A person whom somebody else has just changed is read again.
+        rule(GROUP, &["vouchusers"], &["get"], &[]),
+        rule(GROUP, &["vouchusers/status"], &["patch"], &[]),
+        rule("", &["secrets"], &FOLLOW, &secrets.each_ref().map(String::as_str)),
     ];
     let roots = issuer.spec().authenticators.attestation_roots.as_ref();
     if let Some(roots) = roots.and_then(|roots| roots.config_map_ref.as_ref()) {
-        rules.push(rule("", &["configmaps"], &READ, &[&roots.name]));
+        rules.push(rule("", &["configmaps"], &FOLLOW, &[&roots.name]));
     }
     Role { metadata: ObjectMeta::default(), rules: Some(rules) }
 }

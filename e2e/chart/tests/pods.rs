@@ -1,0 +1,207 @@
+//! The pods' account at work. With the Role that the operator makes for it an issuer starts, follows everything, and writes
+//! what a sign-in changes; without any one right of it something fails, and says what is missing.
+
+use std::{
+    error::Error,
+    fs,
+    iter::successors,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::{Value, json};
+use vouch_control_plane::{ControlPlane, until};
+use vouch_issuer::{
+    cluster::Cluster,
+    store::{
+        Store as _, StoreError,
+        kubernetes::{KubernetesStore, Scope},
+    },
+};
+
+use crate::{
+    access::{issuer, objects_of_an_issuer},
+    support::{texts, the, tool},
+};
+
+/// Who has the whole Role.
+const WHOLE: &str = "pod-whole";
+
+/// A verb on a resource; on one object of it, where the rule names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Right {
+    group: String,
+    resource: String,
+    name: Option<String>,
+    verb: String,
+}
+
+impl Right {
+    fn rule(&self) -> Value {
+        let mut rule = json!({"apiGroups": [self.group], "resources": [self.resource], "verbs": [self.verb]});
+        if let Some(name) = &self.name {
+            rule["resourceNames"] = json!([name]);
+        }
+        rule
+    }
+
+    /// Whether an API server says that it is missing.
+    fn is_missed_in(&self, words: &str) -> bool {
+        let Self { resource, verb, .. } = self;
+        let refusal = format!("cannot {verb} resource \"{resource}\"");
+        let about = self.name.as_ref().map(|name| format!("\"{name}\" is forbidden")).unwrap_or_default();
+        words.lines().any(|line| line.contains(&refusal) && line.contains(&about))
+    }
+}
+
+/// Each right of a Role by itself.
+fn rights(role: &Value) -> Vec<Right> {
+    let mut rights = Vec::new();
+    for rule in role["rules"].as_array().unwrap() {
+        let names = texts(&rule["resourceNames"]);
+        let names: Vec<Option<&str>> =
+            if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() };
+        for resource in texts(&rule["resources"]) {
+            for name in &names {
+                rights.extend(texts(&rule["verbs"]).iter().map(|verb| Right {
+                    group: rule["apiGroups"][0].as_str().unwrap().to_owned(),
+                    resource: resource.to_owned(),
+                    name: name.map(str::to_owned),
+                    verb: (*verb).to_owned(),
+                }));
+            }
+        }
+    }
+    rights
+}
+
+/// An account with these rights.
+fn account<'a>(name: &str, rights: impl Iterator<Item = &'a Right>) -> [Value; 3] {
+    let metadata = json!({"name": name, "namespace": "vouch"});
+    let group = "rbac.authorization.k8s.io";
+    let version = format!("{group}/v1");
+    let rules: Vec<Value> = rights.map(Right::rule).collect();
+    [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+        json!({"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": rules}),
+        json!({
+            "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "vouch"}],
+        }),
+    ]
+}
+
+/// An issuer, with the rights of an account.
+struct Pod {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Pod {
+    fn start(kubeconfig: &Path, folder: &Path, account: &str) -> Self {
+        let folder = folder.join(account);
+        fs::create_dir(&folder).unwrap();
+        let child = Command::new(tool("VOUCH_ISSUER"))
+            .args(["serve", "--issuer=vouch", "--namespace=vouch"])
+            .args(["--listen=127.0.0.1:0", "--private-listen=127.0.0.1:0", "--ready-file"])
+            .arg(folder.join("ready"))
+            .env("KUBECONFIG", kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(folder.join("log")).unwrap())
+            .spawn();
+        Self { child: child.unwrap(), folder }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.folder.join("ready").exists()
+    }
+
+    /// Without the marks of text in text.
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap().replace('\\', "")
+    }
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes what a sign-in would, after `meanwhile`.
+fn write(kubeconfig: &Path, meanwhile: impl FnOnce()) -> Result<(), StoreError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        // An error says that somebody has chosen already.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let cluster = Cluster { client: Client::try_from(config).unwrap(), namespace: "vouch".to_owned() };
+        let store = KubernetesStore::follow(&cluster, &Scope::Everybody);
+        tokio::time::timeout(vouch_control_plane::PATIENCE, store.synced()).await.unwrap();
+        let stored = store.user_by_email(&"alice@example.com".parse().unwrap()).await.unwrap().unwrap();
+        let mut next = stored.user.clone();
+        next.sessions_valid_from += Duration::from_secs(1);
+        meanwhile();
+        store.replace(&stored, &next).await.map(drop)
+    })
+}
+
+fn chain(error: &StoreError) -> String {
+    let causes = successors(Some(error as &dyn Error), |&cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// An issuer is declared, its Secrets and a person are there, and no operator is at work.
+pub(crate) fn need_every_right(cluster: &ControlPlane) {
+    cluster.takes(&issuer("", true), &[]);
+    let roots = fs::read_to_string(cluster.cluster().authority()).unwrap();
+    let metadata = json!({"name": "roots", "namespace": "vouch"});
+    let data = json!({"roots.pem": roots});
+    cluster.takes(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}), &[]);
+    let all = rights(the(&objects_of_an_issuer("1"), "Role"));
+    let lacking: Vec<(String, &Right)> =
+        all.iter().enumerate().map(|(number, right)| (format!("pod-without-{number}"), right)).collect();
+    let mut objects: Vec<Value> =
+        lacking.iter().flat_map(|(name, lacked)| account(name, all.iter().filter(|right| right != lacked))).collect();
+    objects.extend(account(WHOLE, all.iter()));
+    cluster.apply(&json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string(), &[]).answer();
+    // It was made last, so whatever its account may do, the others may.
+    let last = format!("--as=system:serviceaccount:vouch:{WHOLE}");
+    until("the rights of the pods", || {
+        cluster.kubectl(&["auth", "can-i", "get", "vouchusers.vouch.sh", "--namespace=vouch", &last]).is_success()
+    });
+
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = |account: &str| cluster.kubeconfig_of_account("vouch", account);
+    let somebody_else_writes = || {
+        cluster.told(&["annotate", "vouchuser", "--all", "--namespace=vouch", "--overwrite", "touched=again"]);
+        cluster.told(&["annotate", "vouchuser", "--all", "--namespace=vouch", "touched-"]);
+    };
+    let whole = Pod::start(&kubeconfig(WHOLE), folder.path(), WHOLE);
+    until("an issuer with every right", || whole.is_ready());
+    write(&kubeconfig(WHOLE), || {}).unwrap();
+    assert!(matches!(write(&kubeconfig(WHOLE), somebody_else_writes), Err(StoreError::Conflict)));
+    for (account, right) in &lacking {
+        let kubeconfig = kubeconfig(account);
+        let words = match right.verb.as_str() {
+            "list" | "watch" => {
+                let pod = Pod::start(&kubeconfig, folder.path(), account);
+                until(&format!("an issuer to miss {right:?}"), || right.is_missed_in(&pod.log()));
+                pod.log()
+            }
+            "get" => chain(&write(&kubeconfig, somebody_else_writes).unwrap_err()),
+            _ => chain(&write(&kubeconfig, || {}).unwrap_err()),
+        };
+        assert!(right.is_missed_in(&words), "nothing needs {right:?}: {words}");
+    }
+    assert!(!whole.log().contains("forbidden"), "{}", whole.log());
+}
