@@ -11,7 +11,7 @@ use crate::support::{render, the};
 const ADDED: [&str; 4] = ["namespace", "pod", "service", "le"];
 
 /// The labels of every metric, by its name as it is queried.
-fn metrics() -> BTreeMap<String, Vec<String>> {
+pub(crate) fn metrics() -> BTreeMap<String, Vec<String>> {
     let mut known = BTreeMap::new();
     for metric in vouch_issuer::metrics::reference::described() {
         let suffixes: &[&str] = if metric.kind == "histogram" { &["_bucket", "_count", "_sum"] } else { &[""] };
