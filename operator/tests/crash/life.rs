@@ -46,20 +46,17 @@ pub(crate) struct Stage {
     keys: &'static [&'static str],
     /// How many keys have signed at its end.
     signers: usize,
-    /// How often keys are written in it.
-    writes: usize,
 }
 
-/// With a lead of a day and a period of thirty.
+/// With a lead of a day and a period of thirty. In each stage keys are written once.
 pub(crate) const LIFE: [Stage; 6] = [
-    Stage { title: "installation", hours: 0, order: None, keys: &["active", "next"], signers: 1, writes: 1 },
+    Stage { title: "installation", hours: 0, order: None, keys: &["active", "next"], signers: 1 },
     Stage {
         title: "an order before the next key may sign",
         hours: 1,
         order: Some("1"),
         keys: &["active", "next"],
         signers: 1,
-        writes: 1,
     },
     Stage {
         title: "the rotation that was ordered",
@@ -67,23 +64,14 @@ pub(crate) const LIFE: [Stage; 6] = [
         order: None,
         keys: &["retired", "active", "next"],
         signers: 2,
-        writes: 1,
     },
-    Stage {
-        title: "the end of a retired key",
-        hours: 50,
-        order: None,
-        keys: &["active", "next"],
-        signers: 2,
-        writes: 1,
-    },
+    Stage { title: "the end of a retired key", hours: 50, order: None, keys: &["active", "next"], signers: 2 },
     Stage {
         title: "an order when the next key may sign",
         hours: 51,
         order: Some("2"),
         keys: &["retired", "active", "next"],
         signers: 3,
-        writes: 1,
     },
     Stage {
         title: "a rotation by the calendar",
@@ -91,7 +79,6 @@ pub(crate) const LIFE: [Stage; 6] = [
         order: None,
         keys: &["retired", "active", "next"],
         signers: 4,
-        writes: 1,
     },
 ];
 
@@ -156,9 +143,7 @@ impl World {
             assert_eq!(end.portrait.states, stage.keys, "{}", stage.title);
             references.push(Reference { end, calls: proxy.calls() });
         }
-        let mut versions = 0;
-        for (stage, reference) in LIFE.iter().zip(&references) {
-            versions += stage.writes;
+        for (versions, (stage, reference)) in (1..).zip(LIFE.iter().zip(&references)) {
             assert_eq!(reference.end.history, History { versions, signers: stage.signers }, "{}", stage.title);
         }
         references
@@ -273,13 +258,13 @@ impl Issuer<'_> {
                     tokio::time::sleep(QUIET).await;
                 }
             };
-            let ended = tokio::select! {
+            let time_is_up = tokio::select! {
                 () = settled => return Ok(()),
                 // It has lost its lease, perhaps, and is started again.
-                () = operator.ended() => Instant::now() < deadline,
-                () = sleep_until(deadline) => false,
+                () = operator.ended() => Instant::now() >= deadline,
+                () = sleep_until(deadline) => true,
             };
-            if !ended {
+            if time_is_up {
                 let differences = self.differences(reference, look).await.join("\n    ");
                 return Err(format!("after {}:\n    {differences}\n{}", stage.title, operator.words()));
             }

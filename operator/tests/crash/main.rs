@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// Issuers that live side by side: most of a life is waiting.
-const SIDE_BY_SIDE: usize = 12;
+const SIDE_BY_SIDE: usize = 16;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_that_dies_at_any_request_is_succeeded_by_one_that_comes_to_the_same_state() {

@@ -107,9 +107,12 @@ fn cleaned(object: DynamicObject, kind: &ApiResource, managers: &[String], set: 
         metadata.remove(member);
     }
     metadata.insert("managedFields".to_owned(), json!(managers));
-    if let Some(digest) = object.pointer_mut("/metadata/annotations").and_then(|all| all.get_mut(annotation::APPLIED)) {
+    if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.retain(|name, _| !name.starts_with("deployment.kubernetes.io/"));
         // It is one of the owner's UID, too.
-        *digest = json!("a digest");
+        if let Some(digest) = annotations.get_mut(annotation::APPLIED) {
+            *digest = json!("a digest");
+        }
     }
     if kind.group != GROUP {
         // It is written by the controllers of the cluster.
