@@ -57,8 +57,15 @@ impl Cluster {
     /// When there is neither.
     pub async fn find(namespace: Option<&str>) -> Result<Self, NoCluster> {
         choose_cryptography();
-        let mut config = Config::infer().await?;
+        Self::connect(Config::infer().await?, namespace)
+    }
+
+    /// The cluster of `config`. Nothing is sent yet.
+    fn connect(mut config: Config, namespace: Option<&str>) -> Result<Self, NoCluster> {
         config.connect_timeout = Some(CONNECT_TIMEOUT);
+        // What the library tries again, it tries unseen, for minutes, and after any Retry-After: nobody would know that
+        // nothing is seen any more, and a write that was carried out would conflict with itself.
+        config.default_retry = false;
         let namespace = namespace.map_or_else(|| config.default_namespace.clone(), ToOwned::to_owned);
         let client = Client::try_from(config).map_err(|error| NoCluster::Unusable(Box::new(error)))?;
         Ok(Self { client, namespace })

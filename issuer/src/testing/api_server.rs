@@ -1,18 +1,19 @@
 //! An API server in memory: objects with versions, patches that compare and swap, a status of its own, lists in pages,
-//! and watches that can be too late.
+//! watches that can be too late, and everything that goes wrong on the way.
 
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::body::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
-use kube::{Client, client::Body};
+use kube::{Client, Config, client::Body};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -21,7 +22,21 @@ use crate::cluster::Cluster;
 
 const NAMESPACE: &str = "vouch";
 
-type Fault = Box<dyn Fn(&str, &str) -> Option<u16> + Send>;
+/// What comes in place of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A failure of this status.
+    Status(u16),
+    /// 503, and to try again after so many seconds.
+    RetryAfter(u64),
+    /// Half of the answer, and silence.
+    Half,
+    /// Silence. Watches that go on fall silent as well, for ever.
+    Silence,
+}
+
+type Fault = Box<dyn Fn(&str, &str) -> Option<Trouble> + Send>;
+type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 #[derive(Default)]
 struct Server {
@@ -57,11 +72,26 @@ impl ApiServer {
             async move {
                 let (parts, body) = request.into_parts();
                 let bytes = body.collect().await?.to_bytes();
-                let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-                Ok::<_, kube::Error>(server.handle(parts.method.as_str(), &parts.uri, &body))
+                Ok::<_, kube::Error>(server.handle(parts.method.as_str(), &parts.uri, &bytes).await)
             }
         });
         Client::new(service, NAMESPACE)
+    }
+
+    /// Listens on the network, for a client that is put together as in the program.
+    pub(crate) fn listen(&self) -> Config {
+        let server = self.clone();
+        let router = axum::Router::new().fallback(async move |request: axum::extract::Request| {
+            let (parts, body) = request.into_parts();
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            server.handle(parts.method.as_str(), &parts.uri, &bytes).await.map(axum::body::Body::new)
+        });
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+        NAMESPACE.clone_into(&mut config.default_namespace);
+        listener.set_nonblocking(true).unwrap();
+        tokio::spawn(axum_server::from_tcp(listener).unwrap().serve(router.into_make_service()));
+        config
     }
 
     /// Puts an object in its place, as somebody else would.
@@ -81,10 +111,15 @@ impl ApiServer {
         self.tell(&server);
     }
 
-    /// Answers with a status where the function says so; it gets method and path. 0: no answer at all.
+    /// Answers with a status where the function says so; it gets method and path. Every watch ends.
     pub(crate) fn fail(&self, fault: impl Fn(&str, &str) -> Option<u16> + Send + 'static) {
-        self.lock().fault = Some(Box::new(fault));
+        self.trouble(move |method, path| fault(method, path).map(Trouble::Status));
         self.cut.send_modify(|count| *count += 1);
+    }
+
+    /// Does something else than answering where the function says so; it gets method and path.
+    pub(crate) fn trouble(&self, fault: impl Fn(&str, &str) -> Option<Trouble> + Send + 'static) {
+        self.lock().fault = Some(Box::new(fault));
     }
 
     pub(crate) fn heal(&self) {
@@ -113,24 +148,36 @@ impl ApiServer {
         self.told.send_replace(server.revision);
     }
 
-    fn handle(&self, method: &str, uri: &http::Uri, body: &Value) -> Response<UnsyncBoxBody<Bytes, Infallible>> {
+    async fn handle(&self, method: &str, uri: &http::Uri, body: &[u8]) -> Answer {
+        let body = serde_json::from_slice(body).unwrap_or(Value::Null);
         let query: BTreeMap<String, String> =
             url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        let mut server = self.lock();
-        server.calls.push(format!("{method} {}", uri.path()));
-        if let Some(code) = server.fault.as_ref().and_then(|fault| fault(method, uri.path())) {
-            return answer(failure(code, "the test says so"));
+        let trouble = self.take_call(method, uri.path());
+        match trouble {
+            Some(Trouble::Silence) => pending().await,
+            Some(Trouble::Status(code)) => answer(failure(code, "the test says so")),
+            Some(Trouble::RetryAfter(seconds)) => {
+                let mut answer = answer(failure(503, "the test says so"));
+                answer.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+                answer
+            }
+            None if query.contains_key("watch") => self.watch(uri.path(), &query),
+            None | Some(Trouble::Half) => {
+                let mut server = self.lock();
+                let (status, body) = server.answer(method, uri.path(), &query, &body);
+                self.tell(&server);
+                if trouble.is_some() { half(status, &body) } else { answer((status, body)) }
+            }
         }
-        if query.contains_key("watch") {
-            drop(server);
-            return self.watch(uri.path(), &query);
-        }
-        let outcome = server.answer(method, uri.path(), &query, body);
-        self.tell(&server);
-        answer(outcome)
     }
 
-    fn watch(&self, path: &str, query: &BTreeMap<String, String>) -> Response<UnsyncBoxBody<Bytes, Infallible>> {
+    fn take_call(&self, method: &str, path: &str) -> Option<Trouble> {
+        let mut server = self.lock();
+        server.calls.push(format!("{method} {path}"));
+        server.trouble(method, path)
+    }
+
+    fn watch(&self, path: &str, query: &BTreeMap<String, String>) -> Answer {
         let from: u64 = query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or_default();
         let (path, selector) = (path.to_owned(), query.get("fieldSelector").cloned());
         let (told, mut cut) = (self.told.subscribe(), self.cut.subscribe());
@@ -143,6 +190,9 @@ impl ApiServer {
                         return None;
                     }
                     loop {
+                        if server.lock().trouble("GET", &path) == Some(Trouble::Silence) {
+                            pending::<()>().await;
+                        }
                         let next = {
                             let inner = server.lock();
                             if seen < inner.compacted {
@@ -188,6 +238,10 @@ fn selected(object: &Value, selector: Option<&str>) -> bool {
 }
 
 impl Server {
+    fn trouble(&self, method: &str, path: &str) -> Option<Trouble> {
+        self.fault.as_ref().and_then(|fault| fault(method, path))
+    }
+
     fn answer(
         &mut self,
         method: &str,
@@ -313,7 +367,14 @@ fn failure(code: u16, message: &str) -> (StatusCode, Value) {
     (code, status)
 }
 
-fn answer((status, body): (StatusCode, Value)) -> Response<UnsyncBoxBody<Bytes, Infallible>> {
+fn half(status: StatusCode, body: &Value) -> Answer {
+    let body = body.to_string();
+    let begun = Frame::data(Bytes::copy_from_slice(&body.as_bytes()[..body.len() / 2]));
+    let body = StreamBody::new(stream::iter([Ok(begun)]).chain(stream::pending()));
+    Response::builder().status(status).body(BodyExt::boxed_unsync(body)).unwrap()
+}
+
+fn answer((status, body): (StatusCode, Value)) -> Answer {
     let body = http_body_util::Full::new(Bytes::from(body.to_string()));
     Response::builder().status(status).body(BodyExt::boxed_unsync(body)).unwrap()
 }
