@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use arc_swap::ArcSwap;
 use kube::{
-    Api, Resource, ResourceExt as _,
+    Api, Client, Resource, ResourceExt as _,
     runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
@@ -44,33 +44,21 @@ pub struct Collection<K> {
 impl<K> Collection<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-    K::DynamicType: Default,
 {
-    /// Every object of the kind, where `api` looks.
-    #[must_use]
-    pub fn all(api: Api<K>) -> Self {
-        Self::follow(api, watcher::Config::default())
-    }
-
     /// The object of a name, if there is one. A role that names the object allows it.
     #[must_use]
-    pub fn one(api: Api<K>, name: &str) -> Self {
-        Self::follow(api, watcher::Config::default().fields(&format!("metadata.name={name}")))
+    pub fn one(client: &Client, api: impl FnOnce(Client) -> Api<K>, name: &str) -> Self {
+        Self::follow(client, api, watcher::Config::default().fields(&format!("metadata.name={name}")))
     }
-}
 
-impl<K> Collection<K>
-where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
-    /// The objects that `config` selects.
+    /// The objects that `api` and `config` select.
     #[must_use]
-    pub fn follow(api: Api<K>, config: watcher::Config) -> Self {
+    pub fn follow(client: &Client, api: impl FnOnce(Client) -> Api<K>, config: watcher::Config) -> Self {
         let seen = Arc::<ArcSwap<Seen<K>>>::default();
         let (told, changes) = watch::channel(0_u64);
         let mut listing = BTreeMap::new();
         let shared = Arc::clone(&seen);
-        let following = follow(api, config, move |event| {
+        let following = follow(client, api, config, move |event| {
             let next = match event {
                 Event::Init => {
                     listing.clear();

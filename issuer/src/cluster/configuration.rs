@@ -108,17 +108,18 @@ impl Configuration {
     /// Follows the objects of the issuer `name`.
     #[must_use]
     pub fn follow(cluster: &Cluster, name: &str) -> Arc<Self> {
-        let api = |kind: &ApiResource| {
-            Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &cluster.namespace, kind)
+        let collection = |kind: ApiResource, config: watcher::Config| {
+            let api = |client| Api::<DynamicObject>::namespaced_with(client, &cluster.namespace, &kind);
+            Collection::follow(&cluster.client, api, config)
         };
         let all = watcher::Config::default;
         let named = all().fields(&format!("metadata.name={name}"));
         let configuration = Arc::new(Self {
             name: name.to_owned(),
             cluster: cluster.clone(),
-            issuer: Collection::follow(api(&ApiResource::erase::<VouchIssuer>(&())), named),
-            federations: Collection::follow(api(&ApiResource::erase::<AwsFederation>(&())), all()),
-            clients: Collection::follow(api(&ApiResource::erase::<OidcClient>(&())), all()),
+            issuer: collection(ApiResource::erase::<VouchIssuer>(&()), named),
+            federations: collection(ApiResource::erase::<AwsFederation>(&()), all()),
+            clients: collection(ApiResource::erase::<OidcClient>(&()), all()),
             roots: ArcSwapOption::empty(),
             changes: watch::Sender::new(0),
         });
@@ -184,8 +185,9 @@ impl Configuration {
         };
         let followed = self.roots.load_full().filter(|roots| roots.name == name);
         let roots = followed.unwrap_or_else(|| {
-            let api = Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace);
-            let roots = Arc::new(Roots { name: name.to_owned(), config_map: Collection::one(api, name) });
+            let api = |client| Api::namespaced(client, &self.cluster.namespace);
+            let config_map = Collection::one(&self.cluster.client, api, name);
+            let roots = Arc::new(Roots { name: name.to_owned(), config_map });
             self.tell_of(roots.config_map.changes());
             self.roots.store(Some(Arc::clone(&roots)));
             roots

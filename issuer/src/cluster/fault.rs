@@ -2,6 +2,11 @@
 
 use kube::runtime::watcher;
 
+/// The API server has taken a request and says nothing, or not all of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the API server does not answer")]
+pub(super) struct NoAnswer;
+
 /// One sentence. The library shows whole answers as debug text; what people need is the API server's message.
 #[must_use]
 pub fn describe(error: &kube::Error) -> String {
@@ -13,6 +18,7 @@ pub fn describe(error: &kube::Error) -> String {
             format!("the API server answered {} {}", status.code, status.reason)
         }
         kube::Error::Api(status) => status.message.clone(),
+        kube::Error::Service(error) if error.is::<NoAnswer>() => NoAnswer.to_string(),
         kube::Error::Service(_) | kube::Error::HyperError(_) => "the API server cannot be reached".to_owned(),
         kube::Error::SerdeError(error) => format!("the API server's answer cannot be read ({error})"),
         other => other.to_string(),

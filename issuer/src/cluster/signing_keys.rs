@@ -67,8 +67,7 @@ impl SigningKeys {
     #[must_use]
     pub fn follow(cluster: &Cluster, issuer: &str, url: &str) -> Self {
         let name = signing_keys::name(issuer);
-        let secret = Collection::one(Api::namespaced(cluster.client.clone(), &cluster.namespace), &name);
-        Self { secret, name, url: url.to_owned() }
+        Self { secret: secret(cluster, &name), name, url: url.to_owned() }
     }
 
     fn read(&self) -> Result<StoredKeys, KeyStoreError> {
@@ -111,7 +110,7 @@ impl RootSecret {
     #[must_use]
     pub fn follow(cluster: &Cluster, issuer: &str) -> Self {
         let name = root_secret::name(issuer);
-        Self { secret: Collection::one(Api::namespaced(cluster.client.clone(), &cluster.namespace), &name), name }
+        Self { secret: secret(cluster, &name), name }
     }
 
     /// What is derived from it.
@@ -165,6 +164,10 @@ pub fn secrets_of(secret: &Secret) -> Result<Secrets, SecretsError> {
     let root = <[u8; ROOT_LENGTH]>::try_from(bytes).map(Zeroizing::new);
     let root = root.map_err(|_| SecretsError::DamagedSecret(name, bytes.len()))?;
     Secrets::derive(&root)
+}
+
+fn secret(cluster: &Cluster, name: &str) -> Collection<Secret> {
+    Collection::one(&cluster.client, |client| Api::namespaced(client, &cluster.namespace), name)
 }
 
 fn find(secrets: &Collection<Secret>, name: &str) -> Result<Arc<Secret>, SecretFault> {

@@ -6,18 +6,26 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use vouch_keyring::{ChangeContext, KeySet, Kid, LeadRule, SystemKeyGenerator};
 
-use super::{Configuration, RootSecret, SigningKeys};
+use super::{Cluster, Configuration, RootSecret, SigningKeys};
 use crate::{
     config::Config,
     identity::{invite::InviteCode, secrets::Secrets},
     keys::{KeyService, KeyStoreFault},
-    testing::{api_server::ApiServer, issuer::TestIssuer},
+    store::{
+        Store as _,
+        kubernetes::{KubernetesStore, Scope},
+    },
+    testing::{
+        api_server::{ApiServer, Trouble},
+        issuer::TestIssuer,
+    },
 };
 
 const URL: &str = "https://vouch.example.com";
 const KEYS: &str = "/api/v1/namespaces/vouch/secrets/vouch-signing-keys";
 const ROOT: &str = "/api/v1/namespaces/vouch/secrets/vouch-root-secret";
 const ISSUER: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchissuers/vouch";
+const USERS: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchusers";
 const FEDERATION: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/awsfederations/work";
 
 async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
@@ -160,4 +168,72 @@ async fn a_changed_object_takes_effect_and_a_mistake_changes_nothing() {
     server.put(FEDERATION, federation("999999999999", "another-issuer"));
     until("it is another issuer's now", async || test.issuer.config.load().federations.is_empty()).await;
     maintained.abort();
+}
+
+fn person(email: &str) -> Value {
+    json!({"apiVersion": "vouch.sh/v1alpha1", "kind": "VouchUser", "metadata": {}, "spec": {"email": email}})
+}
+
+#[tokio::test]
+async fn a_server_that_puts_off_is_asked_again_by_us_and_by_nobody_else() {
+    let server = ApiServer::default();
+    server.trouble(|_, _| Some(Trouble::RetryAfter(3600)));
+    super::choose_cryptography();
+    let store = KubernetesStore::follow(&Cluster::connect(server.listen(), None).unwrap(), &Scope::Everybody);
+    until("the fault is told", async || store.fault().is_some()).await;
+    server.heal();
+    until("it is over", async || store.is_synced() && store.fault().is_none()).await;
+
+    let email = "alice@example.com".parse().unwrap();
+    server.put(&format!("{USERS}/alice"), person("alice@example.com"));
+    until("alice is known", async || store.user_by_email(&email).await.unwrap().is_some()).await;
+    let alice = store.user_by_email(&email).await.unwrap().unwrap();
+    server.trouble(|method, _| (method == "PATCH").then_some(Trouble::RetryAfter(3600)));
+    server.calls();
+    let mut next = alice.user.clone();
+    next.end_sessions("2026-11-21T10:00:00Z".parse().unwrap());
+    store.replace(&alice, &next).await.unwrap_err();
+    assert_eq!(server.calls().iter().filter(|call| call.starts_with("PATCH")).count(), 1, "a write is sent once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_or_not_all_is_noticed_and_asked_again() {
+    for trouble in [Trouble::Silence, Trouble::Half] {
+        let server = ApiServer::default();
+        server.put(&format!("{USERS}/alice"), person("alice@example.com"));
+        server.trouble(move |_, _| Some(trouble));
+        let store = KubernetesStore::follow(&server.cluster(), &Scope::Everybody);
+        until("the fault is told", async || store.fault().is_some_and(|fault| fault.contains("does not answer"))).await;
+        server.heal();
+        until("everybody is known", async || store.is_synced() && store.fault().is_none()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_falls_silent_is_noticed_within_a_minute_and_nothing_is_missed() {
+    let server = ApiServer::default();
+    let store = KubernetesStore::follow(&server.cluster(), &Scope::Everybody);
+    store.synced().await;
+    server.trouble(|_, _| Some(Trouble::Silence));
+    server.put(&format!("{USERS}/alice"), person("alice@example.com"));
+    let began = tokio::time::Instant::now();
+    while store.fault().is_none() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(began.elapsed() < Duration::from_secs(60), "a minute later nobody knows");
+    }
+    server.heal();
+    let email = "alice@example.com".parse().unwrap();
+    until("alice is known", async || store.user_by_email(&email).await.unwrap().is_some()).await;
+    assert_eq!(store.fault(), None);
+}
+
+#[tokio::test]
+async fn a_fault_is_over_when_the_watch_goes_on_whether_or_not_anything_changes() {
+    let server = ApiServer::default();
+    let store = KubernetesStore::follow(&server.cluster(), &Scope::Everybody);
+    store.synced().await;
+    server.fail(|_, _| Some(500));
+    until("the fault is told", async || store.fault().is_some()).await;
+    server.heal();
+    tokio::time::timeout(Duration::from_secs(5), until("it is over", async || store.fault().is_none())).await.unwrap();
 }

@@ -14,7 +14,10 @@ use super::{
     object::{Object, SharedObject},
     objects::{Objects, PAGE},
 };
-use crate::cluster::follow::{Following, follow};
+use crate::cluster::{
+    Cluster,
+    follow::{Following, follow},
+};
 
 /// How far the watch has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,13 +37,14 @@ pub(super) struct State {
 }
 
 /// Begins to follow the objects of `scope`.
-pub(super) fn begin(objects: &Objects, scope: &Scope, state: Arc<State>) -> Following {
+pub(super) fn begin(cluster: &Cluster, scope: &Scope, state: Arc<State>) -> Following {
     let config = watcher::Config::default().page_size(PAGE);
     let config = match scope {
         Scope::Everybody => config,
         Scope::Person(email) => config.fields(&Objects::email_selector(email)),
     };
-    follow(objects.api(), config, move |event| state.event(event))
+    let api = |client| Objects::api(client, &cluster.namespace);
+    follow(&cluster.client, api, config, move |event| state.event(event))
 }
 
 impl State {

@@ -72,7 +72,7 @@ impl KubernetesStore {
     pub fn follow(cluster: &Cluster, scope: &Scope) -> Self {
         let objects = Objects::new(cluster);
         let state = Arc::<State>::default();
-        let following = Arc::new(follow::begin(&objects, scope, Arc::clone(&state)));
+        let following = Arc::new(follow::begin(cluster, scope, Arc::clone(&state)));
         Self { objects, state, following }
     }
 

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use kube::{
-    Api,
+    Api, Client,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::{Value, json};
@@ -42,19 +42,16 @@ pub(super) enum Created {
 
 /// The `VouchUser` objects of a namespace.
 #[derive(Clone)]
-pub(super) struct Objects {
-    api: Api<DynamicObject>,
-    kind: ApiResource,
-}
+pub(super) struct Objects(Api<DynamicObject>);
 
 impl Objects {
     pub(super) fn new(cluster: &Cluster) -> Self {
-        let kind = ApiResource::erase::<VouchUser>(&());
-        Self { api: Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &kind), kind }
+        Self(Self::api(cluster.client.clone(), &cluster.namespace))
     }
 
-    pub(super) fn api(&self) -> Api<DynamicObject> {
-        self.api.clone()
+    /// All of them, by way of `client`.
+    pub(super) fn api(client: Client, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(client, namespace, &ApiResource::erase::<VouchUser>(&()))
     }
 
     /// Selects the objects with an address.
@@ -64,7 +61,7 @@ impl Objects {
 
     pub(super) async fn get(&self, name: &str) -> Result<Option<Object>, ClusterFault> {
         const WHAT: &str = "a VouchUser cannot be read";
-        let object = within(PATIENCE, WHAT, self.api.get_opt(name)).await?.map_err(|error| failed(WHAT, error))?;
+        let object = within(PATIENCE, WHAT, self.0.get_opt(name)).await?.map_err(|error| failed(WHAT, error))?;
         Ok(object.and_then(Object::of))
     }
 
@@ -80,7 +77,7 @@ impl Objects {
         const WHAT: &str = "the VouchUsers cannot be listed";
         let (mut objects, mut page) = (Vec::new(), selection.clone().limit(PAGE));
         loop {
-            let answer = within(LIST_PATIENCE, WHAT, self.api.list(&page)).await?;
+            let answer = within(LIST_PATIENCE, WHAT, self.0.list(&page)).await?;
             let answer = answer.map_err(|error| failed(WHAT, error))?;
             objects.extend(answer.items.into_iter().filter_map(Object::of));
             match answer.metadata.continue_.filter(|token| !token.is_empty()) {
@@ -93,7 +90,7 @@ impl Objects {
     pub(super) async fn create(&self, user: &UserRecord) -> Result<Created, ClusterFault> {
         const WHAT: &str = "the VouchUser cannot be made";
         let object: DynamicObject = serde_json::from_value(record::new_object(user))?;
-        let made = within(PATIENCE, WHAT, self.api.create(&PostParams::default(), &object)).await?;
+        let made = within(PATIENCE, WHAT, self.0.create(&PostParams::default(), &object)).await?;
         match made {
             Ok(object) => {
                 Object::of(object).map(|object| Created::Object(Box::new(object))).ok_or_else(|| unusable(WHAT))
@@ -111,7 +108,7 @@ impl Objects {
         const WHAT: &str = "the VouchUser cannot be changed";
         let patch = json!({"metadata": {"resourceVersion": version}, "spec": record::spec(user)});
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
-        wrote(WHAT, within(PATIENCE, WHAT, self.api.patch(name, &params, &patch)).await?)
+        wrote(WHAT, within(PATIENCE, WHAT, self.0.patch(name, &params, &patch)).await?)
     }
 
     /// Compare-and-swap of everything in the status but the operator's part.
@@ -119,7 +116,7 @@ impl Objects {
         const WHAT: &str = "the status of the VouchUser cannot be written";
         let patch = json!({"metadata": {"resourceVersion": version}, "status": status});
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
-        wrote(WHAT, within(PATIENCE, WHAT, self.api.patch_status(name, &params, &patch)).await?)
+        wrote(WHAT, within(PATIENCE, WHAT, self.0.patch_status(name, &params, &patch)).await?)
     }
 
     /// Deletes exactly this object.
@@ -127,7 +124,7 @@ impl Objects {
         const WHAT: &str = "the VouchUser cannot be deleted";
         let exactly = Preconditions { uid: Some(object.uid.to_string()), ..Preconditions::default() };
         let params = DeleteParams::default().preconditions(exactly);
-        match within(PATIENCE, WHAT, self.api.delete(&object.name, &params)).await? {
+        match within(PATIENCE, WHAT, self.0.delete(&object.name, &params)).await? {
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(error) => Err(failed(WHAT, error)),
             Ok(_) => Ok(()),
@@ -137,7 +134,7 @@ impl Objects {
 
 impl std::fmt::Debug for Objects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Objects").field("kind", &self.kind.plural).finish_non_exhaustive()
+        f.debug_tuple("Objects").field(&self.0.resource_url()).finish()
     }
 }
 
