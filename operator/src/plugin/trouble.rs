@@ -264,3 +264,25 @@ pub fn told(trouble: &Trouble) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_cluster_did_not_do_can_be_a_missing_right() {
+        let away = || Box::new(std::fmt::Error);
+        for of_the_cluster in [
+            Trouble::api("the issuers cannot be listed", kube::Error::LinesCodecMaxLineLengthExceeded),
+            Trouble::Office(StoreError::Unavailable(away()).into()),
+            Trouble::Office(StoreError::ReadOnly(away()).into()),
+        ] {
+            assert!(of_the_cluster.is_of_the_cluster(), "{of_the_cluster}");
+        }
+        for other in
+            [Trouble::Office(AdminError::Random), Trouble::Office(StoreError::Missing.into()), Trouble::NotInstalled]
+        {
+            assert!(!other.is_of_the_cluster(), "{other}");
+        }
+    }
+}
