@@ -201,16 +201,19 @@ pub(super) fn ended(reason: Ended) -> ApiError {
     ApiError::new(Ended::CODE, sentence(&reason.to_string())).hint(hint)
 }
 
-/// For every route that looks at a proof: answers carry what the next one needs, a nonce and the time.
-pub(super) fn supply_nonce_and_time(issuer: &Issuer, response: &mut Response) {
-    let now = issuer.clock.now();
-    // hyper's own `Date` stands still after the clock was set back, until the clock has caught up.
-    let date = DATES.timestamp_to_rfc9110_string(&now).ok().and_then(|date| HeaderValue::try_from(date).ok());
-    if let Some(date) = date {
-        response.headers_mut().insert(header::DATE, date);
-    }
-    let nonce = dpop::fresh_nonce(&issuer.secrets.load(), now);
+/// For every route that looks at a proof: answers carry a nonce for the next one.
+pub(super) fn supply_nonce(issuer: &Issuer, response: &mut Response) {
+    let nonce = dpop::fresh_nonce(&issuer.secrets.load(), issuer.clock.now());
     if let Ok(nonce) = HeaderValue::try_from(nonce) {
         response.headers_mut().entry(DPOP_NONCE).or_insert(nonce);
+    }
+}
+
+/// For every route that agents ask before they make a proof, so that it is made by the issuer's clock. hyper's own `Date`
+/// stands still after the clock was set back, until the clock has caught up.
+pub(super) fn supply_time(issuer: &Issuer, response: &mut Response) {
+    let date = DATES.timestamp_to_rfc9110_string(&issuer.clock.now());
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::try_from(date).ok()) {
+        response.headers_mut().insert(header::DATE, date);
     }
 }

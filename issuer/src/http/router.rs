@@ -15,7 +15,7 @@ use axum::{
 use vouch_issuer_api::{error::ErrorCode, paths};
 
 use super::{
-    authenticate::supply_nonce_and_time,
+    authenticate::{supply_nonce, supply_time},
     aws,
     context::RequestContext,
     discovery, enroll,
@@ -133,8 +133,9 @@ async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Ne
     DefaultBodyLimit::max(BODY_LIMIT).apply(&mut request);
     let answer = next.run(request);
     let mut response = if guard.held_open { answer.await } else { bounded(answer).await };
+    supply_time(&guard.issuer, &mut response);
     if guard.looks_at_proofs {
-        supply_nonce_and_time(&guard.issuer, &mut response);
+        supply_nonce(&guard.issuer, &mut response);
     }
     response
 }

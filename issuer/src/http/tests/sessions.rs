@@ -32,13 +32,15 @@ async fn every_answer_to_a_proof_carries_the_next_nonce() {
 }
 
 #[tokio::test]
-async fn every_answer_to_a_proof_carries_the_time_of_the_issuer() {
+async fn answers_carry_the_time_of_the_issuer_before_and_after_a_proof() {
     let issuer = TestIssuer::new().await;
     let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
     issuer.clock.advance(Duration::from_secs(3600));
-    let answer = client.get(paths::SESSION).await;
-    let date = DateTimeParser::new().parse_timestamp(&answer.headers["date"]).unwrap();
-    assert_eq!(date.as_second(), issuer.clock.now().as_second());
+    let before = client.call(Method::POST, paths::FIDO2_CHALLENGE, json!({})).await;
+    for answer in [before, client.get(paths::SESSION).await] {
+        let date = DateTimeParser::new().parse_timestamp(&answer.headers["date"]).unwrap();
+        assert_eq!(date.as_second(), issuer.clock.now().as_second());
+    }
 }
 
 #[tokio::test]
