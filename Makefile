@@ -83,8 +83,8 @@ check: lint ## The quick part: format, lints, dependencies, unit tests.
 
 .PHONY: bench
 bench: setup-build cluster ## Compare with limits and peers, in release builds; prints ratios. ONLY="row row" measures some.
-	cargo build $(LOCKED) --release --bins --package vouch-bench --package vouch-cli --package vouch-issuer \
-		--package vouch-operator
+	cargo build $(LOCKED) --release --bin vouch-bench --bin controller-control --bin static-control \
+		--bin vouch --bin vouch-issuer --bin vouch-operator
 	$(CARGO_TARGET_DIR)/release/vouch-bench $(ONLY)
 
 .PHONY: fuzz
