@@ -111,10 +111,10 @@ fn an_uninstall_keeps_what_people_have_made(cluster: &ControlPlane) {
             || cluster.told(&["get", "deployment", "-n=vouch", "vouch-operator", "--output=jsonpath={.spec.replicas}"]);
         run(&["upgrade", "vouch", chart, "--set=replicas=3,scope=Cluster"]);
         assert_eq!(replicas(), "3");
-        cluster.told(&["get", "clusterrole", "vouch-vouch-operator"]);
+        cluster.told(&["get", "clusterrole", "vouch:vouch-operator"]);
         run(&["rollback", "vouch", "1"]);
         assert_eq!(replicas(), "2");
-        assert!(!cluster.kubectl(&["get", "clusterrole", "vouch-vouch-operator"]).is_success());
+        assert!(!cluster.kubectl(&["get", "clusterrole", "vouch:vouch-operator"]).is_success());
         run(&["uninstall", "vouch"]);
         assert!(!cluster.kubectl(&["get", "deployment", "-n=vouch", "vouch-operator"]).is_success());
         let alice = ["get", "vouchuser", "--namespace=vouch", "alice", "--output=jsonpath={.spec.email}"];
