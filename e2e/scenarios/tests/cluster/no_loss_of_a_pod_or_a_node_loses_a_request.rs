@@ -2,17 +2,24 @@
 //! and no key changes.
 
 use serde_json::json;
-use vouch_scenarios::kubernetes::{self, load::Load, pod::Pod, site::Site};
+use vouch_scenarios::{
+    kubernetes::{self, load::Load, pod::Pod, site::Site},
+    manifest::ISSUER_HOST,
+};
 
 const REPLICAS: usize = 3;
 
-/// Lets something happen under load, and sees that nothing comes of it.
-fn nothing_comes_of(namespace: &str, happening: impl FnOnce(&Site<'_>)) {
+/// Lets something happen under load, to a pod if to any to the one that everybody's connection leads to, and sees that
+/// nothing comes of it.
+fn nothing_comes_of(namespace: &str, happening: impl FnOnce(&Site<'_>, Pod)) {
     let (installation, _alone) = kubernetes::alone();
     let site = Site::start(installation, namespace);
     let keys = site.published_keys();
+    let victim = victim(&site);
+    site.cloud.standin.route(ISSUER_HOST, victim.public());
     let load = Load::begin(&site);
-    happening(&site);
+    site.cloud.standin.route(ISSUER_HOST, site.service());
+    happening(&site, victim);
     load.end_without_loss();
     assert_eq!(site.published_keys(), keys, "no key changes by accident");
     let people = site.kubectl(&["get", "vouchusers", "--output=jsonpath={.items[*].status.keyCount}"]).succeeded();
@@ -34,7 +41,7 @@ fn await_pods_elsewhere(site: &Site<'_>, node: &str) {
 
 #[test]
 fn every_pod_is_killed() {
-    nothing_comes_of("killed", |site| {
+    nothing_comes_of("killed", |site, _| {
         for pod in site.await_pods(REPLICAS) {
             site.cluster().tool(&format!("pod kill {}/{}", site.namespace(), pod.name));
             site.await_pods_that(&format!("{} to serve again", pod.name), |pods| {
@@ -46,7 +53,7 @@ fn every_pod_is_killed() {
 
 #[test]
 fn every_pod_is_evicted() {
-    nothing_comes_of("evicted", |site| {
+    nothing_comes_of("evicted", |site, _| {
         for pod in site.await_pods(REPLICAS) {
             let eviction = json!({
                 "apiVersion": "policy/v1",
@@ -62,7 +69,7 @@ fn every_pod_is_evicted() {
 
 #[test]
 fn every_pod_is_replaced_by_a_rolling_update() {
-    nothing_comes_of("rolled", |site| {
+    nothing_comes_of("rolled", |site, _| {
         let before = site.await_pods(REPLICAS);
         site.patch(&json!({"spec": {"deployment": {"annotations": {"example.com/generation": "2"}}}}));
         site.await_pods_that("three ready pods of the next generation", |pods| {
@@ -74,8 +81,7 @@ fn every_pod_is_replaced_by_a_rolling_update() {
 
 #[test]
 fn a_node_is_drained() {
-    nothing_comes_of("drained", |site| {
-        let node = victim(site).node;
+    nothing_comes_of("drained", |site, Pod { node, .. }| {
         let drain = ["drain", &node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=180s"];
         let _ = site.cluster().kubectl(&drain).succeeded();
         await_pods_elsewhere(site, &node);
@@ -85,8 +91,7 @@ fn a_node_is_drained() {
 
 #[test]
 fn a_node_loses_power() {
-    nothing_comes_of("powerless", |site| {
-        let lost = victim(site);
+    nothing_comes_of("powerless", |site, lost| {
         let number = lost.node.trim_start_matches("node");
         site.cluster().tool(&format!("node stop {number}"));
         await_pods_elsewhere(site, &lost.node);
@@ -98,8 +103,7 @@ fn a_node_loses_power() {
 
 #[test]
 fn a_node_is_cut_off_while_its_pods_run_on() {
-    nothing_comes_of("cut-off", |site| {
-        let lost = victim(site);
+    nothing_comes_of("cut-off", |site, lost| {
         let number = lost.node.trim_start_matches("node");
         site.cluster().tool(&format!("node cut {number}"));
         await_pods_elsewhere(site, &lost.node);
