@@ -112,6 +112,7 @@ lint: setup-build setup-deny
 	cargo fmt --manifest-path e2e/virtual-key/Cargo.toml --check
 	PATH="$(CACHE)/tools/cargo-deny-$(CARGO_DENY)/bin:$$PATH" cargo deny --log-level warn --locked check bans licenses sources
 	cargo clippy $(LOCKED) --workspace --all-targets -- --deny warnings
+	cargo clippy $(LOCKED) --workspace --test cluster -- --deny warnings
 
 .PHONY: binaries
 binaries: setup-build
