@@ -26,6 +26,9 @@ struct Progress {
     synced: bool,
     /// The highest revision that the watch has shown since.
     revision: u64,
+    /// The highest revision in the list that is on its way. It counts once the whole list is there: later pages may hold
+    /// what was written earlier.
+    listed: u64,
 }
 
 /// What a store and its watch share.
@@ -86,18 +89,22 @@ impl State {
     fn event(&self, event: Event<DynamicObject>) {
         match event {
             Event::Init => {
-                self.progress.send_modify(|progress| progress.revision = 0);
+                self.progress.send_modify(|progress| (progress.revision, progress.listed) = (0, 0));
                 self.quietly(Index::begin_list);
             }
             Event::InitApply(object) => {
-                self.reached(&object);
+                let revision = revision(&object);
+                self.progress.send_modify(|progress| progress.listed = progress.listed.max(revision));
                 if let Some(object) = Object::of(object) {
                     self.quietly(|index| index.list(object));
                 }
             }
             Event::InitDone => {
                 self.change(Index::end_list);
-                self.progress.send_modify(|progress| progress.synced = true);
+                self.progress.send_modify(|progress| {
+                    progress.synced = true;
+                    progress.revision = progress.revision.max(progress.listed);
+                });
             }
             Event::Apply(object) => {
                 let (name, uid) = (object.metadata.name.clone(), object.metadata.uid.clone());
@@ -110,13 +117,9 @@ impl State {
             }
             Event::Delete(object) => {
                 self.forget(object.metadata.name.as_deref().unwrap_or_default(), object.metadata.uid.as_deref());
-                self.reached(&object);
+                self.saw(revision(&object));
             }
         }
-    }
-
-    fn reached(&self, object: &DynamicObject) {
-        self.saw(revision(object));
     }
 
     fn saw(&self, revision: u64) {
@@ -136,4 +139,35 @@ impl State {
 
 fn revision(object: &DynamicObject) -> u64 {
     object.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::FutureExt as _;
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(name: &str, revision: u64) -> DynamicObject {
+        let metadata = json!({"name": name, "resourceVersion": revision.to_string()});
+        serde_json::from_value(json!({"metadata": metadata, "spec": {"email": format!("{name}@example.com")}})).unwrap()
+    }
+
+    #[test]
+    fn a_page_of_a_list_confirms_nothing_before_the_whole_list_is_there() {
+        let state = State::default();
+        let seen = |revision| state.seen(revision).now_or_never().is_some();
+        for _ in 0..2 {
+            state.event(Event::Init);
+            state.event(Event::InitApply(object("bob", 7)));
+            assert!(!seen(7), "alice may have been earlier, on a later page");
+            state.event(Event::InitApply(object("alice", 5)));
+            assert!(!seen(5));
+            state.event(Event::InitDone);
+            assert!(seen(7) && !seen(8));
+        }
+        state.event(Event::Apply(object("carol", 8)));
+        assert!(seen(8));
+    }
 }
