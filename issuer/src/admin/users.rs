@@ -10,7 +10,10 @@ use vouch_iam::identity::EmailAddress;
 use super::{AdminError, FrontEnd, Office, moment};
 use crate::{
     audit::{Action, Event},
-    store::record::{EnrolledKey, UserRecord},
+    store::{
+        Damaged, Everybody,
+        record::{EnrolledKey, UserRecord},
+    },
 };
 
 /// A person, for an administrator.
@@ -140,13 +143,16 @@ impl fmt::Display for UserInfo {
 pub struct UserTable {
     /// By e-mail.
     pub users: Vec<UserInfo>,
+    /// Records that nobody can read. Whom they are about cannot sign in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<Damaged>,
     #[serde(skip)]
     front_end: FrontEnd,
 }
 
 impl fmt::Display for UserTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.users.is_empty() {
+        if self.users.is_empty() && self.damaged.is_empty() {
             return writeln!(f, "Nobody yet. Invite somebody: {} invite EMAIL", self.front_end);
         }
         let width = |of: fn(&UserInfo) -> usize| self.users.iter().map(of).max().unwrap_or_default();
@@ -163,7 +169,7 @@ impl fmt::Display for UserTable {
             );
             writeln!(f, "{}", line.trim_end())?;
         }
-        Ok(())
+        self.damaged.iter().try_for_each(|Damaged { what, reason }| writeln!(f, "! {what} cannot be read: {reason}"))
     }
 }
 
@@ -185,15 +191,16 @@ impl fmt::Display for Done {
 }
 
 impl Office {
-    /// Everybody, by e-mail.
+    /// Everybody.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn users(&self) -> Result<UserTable, AdminError> {
         let now = self.now();
-        let users = self.records.users().await?;
+        let Everybody { people, damaged } = self.records.users().await?;
         let info = |user: &UserRecord| UserInfo::of(user, self.declared(&user.email).is_some(), now);
-        Ok(UserTable { users: users.iter().map(|stored| info(&stored.user)).collect(), front_end: self.front_end })
+        let users = people.iter().map(|stored| info(&stored.user)).collect();
+        Ok(UserTable { users, damaged, front_end: self.front_end })
     }
 
     /// One person.
@@ -301,5 +308,19 @@ pub(super) fn about(user: &UserRecord, action: Action, key_id: Option<&str>) -> 
         key_id: key_id.map(str::to_owned),
         detail: Some("by an administrator".to_owned()),
         ..Event::new(action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_listed_after_everybody_else_with_the_reason() {
+        let (what, reason) = ("bob@example.com (VouchUser bob)".to_owned(), "status.id is that of VouchUser alice");
+        let damaged = vec![Damaged { what, reason: reason.to_owned() }];
+        let text = UserTable { users: Vec::new(), damaged, front_end: FrontEnd::KubectlVouch }.to_string();
+        let line = "! bob@example.com (VouchUser bob) cannot be read: status.id is that of VouchUser alice\n";
+        assert!(text.starts_with("EMAIL") && text.ends_with(line), "{text}");
     }
 }

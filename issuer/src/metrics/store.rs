@@ -9,7 +9,7 @@ use vouch_iam::identity::EmailAddress;
 
 use super::OperationLabel;
 use crate::store::{
-    Store, StoreError, Stored,
+    Everybody, Store, StoreError, Stored,
     record::{CredentialId, InviteHash, UserId, UserRecord},
 };
 
@@ -83,7 +83,7 @@ impl<S: Store> Store for MeteredStore<S> {
         self.timed("user_by_invite", self.inner.user_by_invite(invite)).await
     }
 
-    async fn users(&self) -> Result<Vec<Stored>, StoreError> {
+    async fn users(&self) -> Result<Everybody, StoreError> {
         self.timed("users", self.inner.users()).await
     }
 

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use vouch_iam::identity::EmailAddress;
 
 use super::{
-    Store, StoreError, Stored,
+    Everybody, Store, StoreError, Stored,
     record::{CredentialId, InviteHash, UserId, UserRecord},
 };
 
@@ -89,7 +89,7 @@ impl<S: Store> Store for CachedStore<S> {
         self.inner.user_by_invite(invite).await
     }
 
-    async fn users(&self) -> Result<Vec<Stored>, StoreError> {
+    async fn users(&self) -> Result<Everybody, StoreError> {
         self.inner.users().await
     }
 

@@ -164,11 +164,12 @@ pub async fn finds_nobody_by_what_nobody_has(subject: &dyn Subject) {
 
 pub async fn lists_everybody_by_email(subject: &dyn Subject) {
     let store = subject.store().await;
-    assert!(store.users().await.unwrap().is_empty());
+    assert!(store.users().await.unwrap().people.is_empty());
     for name in ["carol", "alice", "bob"] {
         store.create(&person(name)).await.unwrap();
     }
-    let emails: Vec<_> = store.users().await.unwrap().into_iter().map(|stored| stored.user.email.to_string()).collect();
+    let emails: Vec<_> =
+        store.users().await.unwrap().people.into_iter().map(|stored| stored.user.email.to_string()).collect();
     assert_eq!(emails, ["alice@example.com", "bob@example.com", "carol@example.com"]);
 }
 
@@ -219,7 +220,7 @@ pub async fn refuses_to_create_over_anything_taken(subject: &dyn Subject) {
         let error = store.create(&taken).await.unwrap_err();
         assert!(matches!(error, StoreError::Taken(_)), "{error}");
     }
-    let everybody = store.users().await.unwrap();
+    let everybody = store.users().await.unwrap().people;
     assert_eq!(everybody.len(), 1);
     assert_eq!(text(&everybody[0].user), text(&alice));
 }
@@ -260,7 +261,7 @@ pub async fn refuses_a_replacement_of_what_is_not_there(subject: &dyn Subject) {
     let never_stored = Stored { user: stranger.clone(), version: super::Version("1".to_owned()) };
     let error = store.replace(&never_stored, &stranger).await.unwrap_err();
     assert!(matches!(error, StoreError::Missing), "{error}");
-    assert!(store.users().await.unwrap().is_empty());
+    assert!(store.users().await.unwrap().people.is_empty());
 }
 
 pub async fn refuses_a_replacement_that_is_somebody_else(subject: &dyn Subject) {
@@ -271,7 +272,7 @@ pub async fn refuses_a_replacement_that_is_somebody_else(subject: &dyn Subject) 
         let error = store.replace(&alice, &somebody_else).await.unwrap_err();
         assert!(matches!(error, StoreError::Taken(_)), "{error}");
     }
-    let everybody = store.users().await.unwrap();
+    let everybody = store.users().await.unwrap().people;
     assert_eq!((everybody.len(), everybody[0].user.email.as_str()), (1, "alice@example.com"));
 }
 
@@ -321,7 +322,7 @@ pub async fn enrolls_a_contested_credential_once(subject: &dyn Subject) {
         winners += u32::from(contender.await.unwrap());
     }
     assert_eq!(winners, 1);
-    let holders = store.users().await.unwrap().into_iter().filter(|stored| !stored.user.keys.is_empty()).count();
+    let holders = store.users().await.unwrap().people.into_iter().filter(|stored| !stored.user.keys.is_empty()).count();
     assert_eq!(holders, 1);
 }
 
@@ -355,12 +356,15 @@ pub async fn reports_an_unreadable_record_and_leaves_it_alone(subject: &dyn Subj
         store.user(alice.id).await.map(drop),
         store.user_by_email(&alice.email).await.map(drop),
         store.user_by_credential(&alice.keys[0].credential_id).await.map(drop),
-        store.users().await.map(drop),
     ] {
         let error = outcome.unwrap_err();
         let StoreError::Corrupt { what, .. } = &error else { panic!("{error}") };
         assert!(what.contains("alice"), "{what}");
     }
+    let everybody = store.users().await.unwrap();
+    let others: Vec<&str> = everybody.people.iter().map(|stored| stored.user.email.as_str()).collect();
+    assert_eq!(others, ["bob@example.com"], "one damaged record hides no other");
+    assert!(matches!(everybody.damaged.as_slice(), [damaged] if damaged.what.contains("alice")), "{everybody:?}");
     let again = store.create(&UserRecord { id: UserId(Uuid::new_v4()), ..alice.clone() }).await.unwrap_err();
     assert!(matches!(again, StoreError::Taken(_)), "{again}");
     assert!(matches!(store.user(alice.id).await, Err(StoreError::Corrupt { .. })));

@@ -12,6 +12,7 @@ pub mod record;
 pub mod sqlite;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use tokio::sync::watch;
 use vouch_iam::identity::EmailAddress;
 
@@ -36,6 +37,42 @@ impl Stored {
             return Err(StoreError::Taken("the e-mail address"));
         }
         Ok(())
+    }
+}
+
+/// Everybody in a store.
+#[derive(Debug, Default)]
+pub struct Everybody {
+    /// Whose record can be read, by e-mail.
+    pub people: Vec<Stored>,
+    /// Whose record cannot.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A record that cannot be read. It is nobody's until somebody has mended it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damaged {
+    /// Which record.
+    pub what: String,
+    /// Why not.
+    pub reason: String,
+}
+
+impl Everybody {
+    /// What came of reading each record. One that is damaged does not hide the others.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn of(read: impl Iterator<Item = Result<Stored, StoreError>>) -> Result<Self, StoreError> {
+        let mut everybody = Self::default();
+        for record in read {
+            match record {
+                Ok(stored) => everybody.people.push(stored),
+                Err(StoreError::Corrupt { what, reason }) => everybody.damaged.push(Damaged { what, reason }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(everybody)
     }
 }
 
@@ -83,8 +120,8 @@ pub trait Store: Send + Sync + 'static {
     async fn user_by_credential(&self, credential: &CredentialId) -> Result<Option<Stored>, StoreError>;
     /// By an invite, redeemed or not.
     async fn user_by_invite(&self, invite: &InviteHash) -> Result<Option<Stored>, StoreError>;
-    /// Everybody, by e-mail.
-    async fn users(&self) -> Result<Vec<Stored>, StoreError>;
+    /// Everybody.
+    async fn users(&self) -> Result<Everybody, StoreError>;
     /// Adds a person. `Taken` when e-mail, id or a credential is in use. The store may have its own word for when the
     /// record was made.
     async fn create(&self, user: &UserRecord) -> Result<Stored, StoreError>;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use vouch_iam::identity::EmailAddress;
 
 use super::{
-    Store, StoreError, Stored, Version,
+    Everybody, Store, StoreError, Stored, Version,
     record::{CredentialId, InviteHash, UserId, UserRecord},
 };
 use crate::{
@@ -105,13 +105,13 @@ impl Store for SqliteStore {
         self.find(BY_INVITE, invite.0.clone()).await
     }
 
-    async fn users(&self) -> Result<Vec<Stored>, StoreError> {
+    async fn users(&self) -> Result<Everybody, StoreError> {
         self.database.in_place()?;
         self.database
             .call(|connection| {
                 let mut statement = connection.prepare_cached(EVERYBODY)?;
                 let rows = statement.query_map([], RawUser::read)?;
-                rows.map(|row| row?.parse()).collect()
+                Everybody::of(rows.map(|row| row?.parse()))
             })
             .await
     }

@@ -18,7 +18,7 @@ use crate::{
     config::AuthenticatorPolicy,
     identity::enrollment::{Registrar, registrant},
     store::{
-        Store, StoreError, Stored,
+        Everybody, Store, StoreError, Stored,
         record::{CredentialId, InviteHash, UserId, UserRecord},
         sqlite::SqliteStore,
     },
@@ -280,7 +280,7 @@ impl Store for Dying {
     async fn user_by_invite(&self, invite: &InviteHash) -> Result<Option<Stored>, StoreError> {
         self.inner.user_by_invite(invite).await
     }
-    async fn users(&self) -> Result<Vec<Stored>, StoreError> {
+    async fn users(&self) -> Result<Everybody, StoreError> {
         self.inner.users().await
     }
     async fn create(&self, user: &UserRecord) -> Result<Stored, StoreError> {

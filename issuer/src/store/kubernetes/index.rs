@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::object::{Claims, Object, SharedObject};
 use crate::store::{
-    StoreError, Stored,
+    Everybody, StoreError, Stored,
     record::{UserId, UserRecord},
 };
 
@@ -245,7 +245,7 @@ impl Index {
 }
 
 /// Everybody among these objects, by e-mail.
-pub(super) fn everybody(objects: Vec<Object>) -> Result<Vec<Stored>, StoreError> {
+pub(super) fn everybody(objects: Vec<Object>) -> Result<Everybody, StoreError> {
     let mut index = Index::default();
     index.begin_list();
     objects.into_iter().for_each(|object| index.list(object));
@@ -254,7 +254,7 @@ pub(super) fn everybody(objects: Vec<Object>) -> Result<Vec<Stored>, StoreError>
     let mut emails: Vec<_> = emails.collect();
     emails.dedup();
     let found = emails.into_iter().map(|email| index.find(Claimed::Email, email));
-    found.filter_map(|found| found.map(|found| found.map(|(_, stored)| stored)).transpose()).collect()
+    Everybody::of(found.filter_map(|found| found.map(|found| found.map(|(_, stored)| stored)).transpose()))
 }
 
 /// What an object claims, readable or not.

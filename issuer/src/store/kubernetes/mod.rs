@@ -32,7 +32,7 @@ use self::{
     objects::{Created, Objects, Wrote},
 };
 use super::{
-    Store, StoreError, Stored,
+    Everybody, Store, StoreError, Stored,
     record::{CredentialId, Invite, InviteHash, UserId, UserRecord},
 };
 use crate::cluster::{Cluster, follow::Following};
@@ -223,7 +223,7 @@ impl Store for KubernetesStore {
     }
 
     /// Asks the API server, whatever the scope: it is an administrator who wants to see everybody.
-    async fn users(&self) -> Result<Vec<Stored>, StoreError> {
+    async fn users(&self) -> Result<Everybody, StoreError> {
         index::everybody(self.objects.everybody().await?)
     }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use vouch_issuer::{
     cluster::Cluster,
     store::{
-        Store as _, StoreError,
+        Everybody, Store as _,
         kubernetes::{KubernetesStore, Scope},
     },
 };
@@ -30,9 +30,9 @@ async fn known_to_the_issuer(people: &[Value]) -> Result<Vec<String>, String> {
     }
     let cluster = Cluster { client: server.client(), namespace: "vouch".to_owned() };
     match KubernetesStore::follow(&cluster, &Scope::Everybody).users().await {
-        Ok(users) => Ok(users.iter().map(|stored| stored.user.email.to_string()).collect()),
-        Err(StoreError::Corrupt { what, .. }) => Err(what),
-        Err(other) => panic!("{other}"),
+        Ok(Everybody { damaged, .. }) if !damaged.is_empty() => Err(damaged[0].what.clone()),
+        Ok(Everybody { people, .. }) => Ok(people.iter().map(|stored| stored.user.email.to_string()).collect()),
+        Err(error) => panic!("{error}"),
     }
 }
 

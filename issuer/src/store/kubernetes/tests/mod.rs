@@ -147,7 +147,7 @@ async fn of_two_objects_with_one_address_the_older_is_the_person() {
     let alice = store.user_by_email(&"alice@example.com".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(alice.user.id.0.to_string(), NEW);
     assert!(store.user(UserId(OLD.parse().unwrap())).await.unwrap().is_none(), "the other one is nobody");
-    assert_eq!(store.users().await.unwrap().len(), 1);
+    assert_eq!(store.users().await.unwrap().people.len(), 1);
     server.delete(&path("alice"));
     until("the other one takes over", async || store.user(UserId(OLD.parse().unwrap())).await.unwrap().is_some()).await;
 }
@@ -173,6 +173,9 @@ async fn an_object_with_a_key_or_an_id_of_another_person_is_not_let_in() {
         let owner = store.user_by_credential(&CredentialId("a2V5LW9uZQ".to_owned())).await.unwrap().unwrap();
         assert_eq!(owner.user.id, alice.user.id);
         assert_eq!(store.user(alice.user.id).await.unwrap().unwrap().user.email, alice.user.email);
+        let everybody = store.users().await.unwrap();
+        assert_eq!(everybody.people.len(), 1, "alice is listed all the same");
+        assert!(matches!(everybody.damaged.as_slice(), [damaged] if damaged.reason.contains(what)), "{everybody:?}");
     }
 }
 
@@ -272,7 +275,7 @@ async fn a_store_of_one_person_asks_for_no_other() {
     let store = server.scoped(&Scope::Person(alice)).await;
     assert!(store.user_by_email(&"alice@example.com".parse().unwrap()).await.unwrap().is_some());
     assert!(store.user_by_email(&"bob@example.com".parse().unwrap()).await.unwrap().is_none());
-    assert_eq!(store.users().await.unwrap().len(), 2, "a list is of everybody");
+    assert_eq!(store.users().await.unwrap().people.len(), 2, "a list is of everybody");
 }
 
 #[tokio::test]
