@@ -94,6 +94,7 @@ pub struct Metrics {
     next_rotation: Gauge<f64, AtomicU64>,
     audit_up: Gauge,
     key_store_up: Gauge,
+    configuration_up: Gauge,
     store_up: Gauge,
     certificate_up: Gauge,
     reload_refused: Gauge,
@@ -111,8 +112,10 @@ pub struct Gauges {
     pub next_rotation: f64,
     /// Whether lines of the audit trail are written.
     pub audit_up: bool,
-    /// Whether the key store could be read the last time.
+    /// Whether the key store could be read the last time, and tells of changes.
     pub key_store_up: bool,
+    /// Whether a change of the configuration would be noticed.
+    pub configuration_up: bool,
     /// Whether the store is current and takes writes.
     pub store_up: bool,
     /// Whether the configuration on disk was refused.
@@ -136,6 +139,7 @@ impl Metrics {
             next_rotation: Gauge::default(),
             audit_up: Gauge::default(),
             key_store_up: Gauge::default(),
+            configuration_up: Gauge::default(),
             store_up: Gauge::default(),
             certificate_up: Gauge::default(),
             reload_refused: Gauge::default(),
@@ -164,7 +168,9 @@ impl Metrics {
         r.register("signing_keys", "Signing keys, by state", self.keys.clone());
         let help = "Time until the planner changes a signing key; negative: overdue";
         r.register_with_unit("next_rotation", help, Unit::Seconds, self.next_rotation.clone());
-        r.register("key_store_up", "1 when the key store could be read the last time", self.key_store_up.clone());
+        r.register("key_store_up", "1 when the signing keys can be read and are current", self.key_store_up.clone());
+        let help = "0 while changes of the configuration are not seen and what was known stays in force";
+        r.register("configuration_up", help, self.configuration_up.clone());
         r.register("store_up", "0 while the store is read from memory and takes no writes", self.store_up.clone());
         r.register("certificate_up", "0 when the TLS files on disk could not be taken", self.certificate_up.clone());
         let help = "1 when the configuration on disk is wrong and the previous one stays in force";
@@ -226,6 +232,7 @@ impl Metrics {
         self.next_rotation.set(now.next_rotation);
         self.audit_up.set(now.audit_up.into());
         self.key_store_up.set(now.key_store_up.into());
+        self.configuration_up.set(now.configuration_up.into());
         self.store_up.set(now.store_up.into());
         self.reload_refused.set(now.reload_refused.into());
         self.limited_addresses.set(i64::try_from(now.limited).unwrap_or(i64::MAX));

@@ -1,7 +1,7 @@
 //! What the parts of a running issuer share. Built once by `serve`; every handler gets it as axum state.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -12,6 +12,7 @@ use crate::{
     audit::Audit,
     aws::catalogue::Catalogue,
     clock::SharedClock,
+    cluster::Configuration,
     config::Config,
     http::{discovery::Discovery, limits::Limits},
     identity::{dpop::ReplayGuard, secrets::Secrets},
@@ -115,16 +116,17 @@ impl std::fmt::Debug for Issuer {
     }
 }
 
-/// Whether the issuer is going away, and whether the last reload was taken.
+/// Whether the issuer is going away, and whether its configuration is the one that is declared.
 #[derive(Debug)]
 pub struct Lifecycle {
     draining: watch::Sender<bool>,
     reload_refused: AtomicBool,
+    followed: OnceLock<Arc<Configuration>>,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { draining: watch::Sender::new(false), reload_refused: AtomicBool::new(false) }
+        Self { draining: watch::Sender::new(false), reload_refused: AtomicBool::new(false), followed: OnceLock::new() }
     }
 }
 
@@ -156,5 +158,17 @@ impl Lifecycle {
     #[must_use]
     pub fn reload_refused(&self) -> bool {
         self.reload_refused.load(Ordering::Relaxed)
+    }
+
+    /// The configuration follows these objects from now on.
+    pub(crate) fn follows(&self, configuration: Arc<Configuration>) {
+        // A second configuration of one issuer does not exist.
+        let _ = self.followed.set(configuration);
+    }
+
+    /// Why a change of the configuration would not be noticed now.
+    #[must_use]
+    pub fn configuration_fault(&self) -> Option<String> {
+        self.followed.get().and_then(|configuration| configuration.fault())
     }
 }

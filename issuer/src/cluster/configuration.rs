@@ -19,6 +19,7 @@ use vouch_crds::{API_VERSION, client::OidcClient, federation::AwsFederation, iss
 use super::{Cluster, Collection};
 use crate::{
     config::{self, Config},
+    keys::describe,
     reload::{Refused, Taken, put_in_force},
     state::SharedIssuer,
 };
@@ -205,6 +206,8 @@ impl Configuration {
 
     /// Puts every change in force, until the process ends.
     pub async fn maintain(self: Arc<Self>, issuer: SharedIssuer, in_force: InForce) {
+        issuer.lifecycle.follows(Arc::clone(&self));
+        let mut reporter = Reporter::default();
         let mut changes = self.changes();
         let InForce(mut known) = in_force;
         // What changed while the issuer was put together is not missed.
@@ -216,13 +219,13 @@ impl Configuration {
                 Ok(objects) if known == objects && !issuer.lifecycle.reload_refused() => {}
                 Ok(objects) => {
                     let outcome = config::load_objects(&objects).map_err(Refused::from);
-                    report(&issuer, outcome.and_then(|config| put_in_force(&issuer, config)));
+                    reporter.report(&issuer, outcome.and_then(|config| put_in_force(&issuer, config)));
                     known = objects;
                 }
                 // An object that has just been named, and will be known in a moment.
                 Err(ConfigurationFault::NotSynced { fault: None, .. }) => {}
                 Err(fault) => {
-                    report(&issuer, Err(Refused::Cluster(fault)));
+                    reporter.report(&issuer, Err(Refused::Cluster(fault)));
                     tokio::time::sleep(RETRY).await;
                     changes.mark_changed();
                 }
@@ -231,14 +234,29 @@ impl Configuration {
     }
 }
 
-fn report(issuer: &SharedIssuer, outcome: Result<Taken, Refused>) {
-    issuer.lifecycle.set_reload_refused(outcome.is_err());
-    match outcome {
-        Ok(_) => tracing::info!("configuration changed"),
-        Err(error) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "the changed objects are refused; the previous configuration stays in force");
+/// Tells of what becomes of changes; of a refusal once, however often it is looked at again.
+#[derive(Debug, Default)]
+struct Reporter(Option<String>);
+
+impl Reporter {
+    fn report(&mut self, issuer: &SharedIssuer, outcome: Result<Taken, Refused>) {
+        issuer.lifecycle.set_reload_refused(outcome.is_err());
+        let refused = outcome.err().map(|refused| describe(&refused));
+        if !self.is_news(refused.as_deref()) {
+            return;
         }
+        match refused {
+            None => tracing::info!("configuration changed"),
+            Some(refused) => {
+                tracing::error!(refused, "the changed objects are refused; the previous configuration stays in force");
+            }
+        }
+    }
+
+    /// Whether a refusal, or that a change was taken, has not been told of.
+    fn is_news(&mut self, refused: Option<&str>) -> bool {
+        let known = std::mem::replace(&mut self.0, refused.map(ToOwned::to_owned));
+        refused.is_none() || known.as_deref() != refused
     }
 }
 
@@ -257,4 +275,17 @@ fn synced(collection: &Collection<DynamicObject>, kind: &'static str) -> Result<
         })
     };
     Ok(seen.objects.values().map(|object| manifest(object)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reporter;
+
+    #[test]
+    fn a_refusal_is_told_of_once_and_every_change_that_is_taken() {
+        let mut reporter = Reporter::default();
+        let outcomes = [None, Some("a"), Some("a"), Some("b"), Some("b"), None, None, Some("b")];
+        let news = outcomes.map(|outcome| reporter.is_news(outcome));
+        assert_eq!(news, [true, true, false, true, false, true, true, true]);
+    }
 }

@@ -96,6 +96,10 @@ impl KeySource for SigningKeys {
     fn changes(&self) -> watch::Receiver<u64> {
         self.secret.changes()
     }
+
+    fn stale(&self) -> Option<String> {
+        self.secret.fault()
+    }
 }
 
 /// The Secret with the root secret.

@@ -2,15 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 use vouch_keyring::{ChangeContext, KeySet, Kid, LeadRule, SystemKeyGenerator};
 
 use super::{Cluster, Configuration, RootSecret, SigningKeys};
 use crate::{
     config::Config,
+    http::private::{METRICS, READYZ, Standing, private},
     identity::{invite::InviteCode, secrets::Secrets},
     keys::{KeyService, KeyStoreFault},
+    state::SharedIssuer,
     store::{
         Store as _,
         kubernetes::{KubernetesStore, Scope},
@@ -236,4 +243,51 @@ async fn a_fault_is_over_when_the_watch_goes_on_whether_or_not_anything_changes(
     until("the fault is told", async || store.fault().is_some()).await;
     server.heal();
     tokio::time::timeout(Duration::from_secs(5), until("it is over", async || store.fault().is_none())).await.unwrap();
+}
+
+/// What the private listener says of a running issuer.
+async fn told(issuer: &SharedIssuer, path: &str) -> String {
+    let private = private(Arc::new(Standing::running(Arc::clone(issuer))));
+    let answer = private.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+    String::from_utf8(to_bytes(answer.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_configuration_whose_changes_are_not_seen_shows_while_that_lasts() {
+    let server = ApiServer::default();
+    server.put(ISSUER, issuer("8h"));
+    let configuration = Configuration::follow(&server.cluster(), "vouch");
+    until("the issuer is read", async || configuration.read().is_ok()).await;
+    let (config, in_force) = configuration.read().unwrap().split();
+    let test = TestIssuer::configured(|current| *current = config).await;
+    let maintained = tokio::spawn(Arc::clone(&configuration).maintain(Arc::clone(&test.issuer), in_force));
+    let is = async |status: &str, up: &str| {
+        told(&test.issuer, READYZ).await.contains(&format!("\"status\":\"{status}\""))
+            && told(&test.issuer, METRICS).await.contains(&format!("vouch_issuer_configuration_up {up}\n"))
+    };
+    until("all is well", async || is("ready", "1").await).await;
+    server.fail(|_, path| path.ends_with("/awsfederations").then_some(403));
+    until("the loss shows", async || is("degraded", "0").await).await;
+    assert!(told(&test.issuer, READYZ).await.contains("changes are not seen"), "it says what does not happen");
+    server.heal();
+    until("it is over", async || is("ready", "1").await).await;
+    maintained.abort();
+}
+
+#[tokio::test]
+async fn keys_whose_changes_are_not_seen_are_a_fault_while_that_lasts() {
+    let server = ApiServer::default();
+    let (policy, now) = (config().await.key_policy, "2026-11-21T09:00:00Z".parse().unwrap());
+    let (set, _) = KeySet::initialize(&ChangeContext { policy: &policy, generator: &SystemKeyGenerator, now }).unwrap();
+    put_keys(&server, &set, URL);
+    let keys = Arc::new(SigningKeys::follow(&server.cluster(), "vouch", URL));
+    let begin = async || KeyService::follow(Arc::<SigningKeys>::clone(&keys), policy.clone(), now).await;
+    until("the keys are there", async || begin().await.is_ok()).await;
+    let service = begin().await.unwrap();
+    assert_eq!(service.fault(), None);
+    server.fail(|_, path| path.ends_with("/secrets").then_some(403));
+    until("the loss is a fault", async || service.fault().is_some()).await;
+    service.signer().unwrap();
+    server.heal();
+    until("it is over", async || service.fault().is_none()).await;
 }

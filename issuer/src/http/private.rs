@@ -134,20 +134,23 @@ async fn readiness(issuer: &SharedIssuer) -> Readiness {
     let stale = issuer.store.stale();
     let audit = issuer.audit.fault();
     let reload_refused = issuer.lifecycle.reload_refused();
+    let unseen = issuer.lifecycle.configuration_fault();
     let draining = issuer.lifecycle.draining();
     let status = if draining || store.is_some() || audit.is_some() {
         Verdict::NotReady
-    } else if keys.is_some() || reload_refused || stale.is_some() {
+    } else if keys.is_some() || reload_refused || unseen.is_some() || stale.is_some() {
         Verdict::Degraded
     } else {
         Verdict::Ready
     };
     let refused = "what was changed is refused, the previous configuration stays in force; see the log";
+    let refused = reload_refused.then(|| refused.to_owned());
+    let unseen = unseen.map(|fault| format!("{fault}; changes are not seen, what was known stays in force"));
     let stale = stale.map(|fault| format!("{fault}; sessions go on, nobody can sign in"));
     Readiness {
         status,
         keys: keys.map_or_else(|| OK.to_owned(), |fault| format!("{fault}; the last good keys stay in use")),
-        configuration: if reload_refused { refused } else { OK }.to_owned(),
+        configuration: refused.or(unseen).unwrap_or_else(|| OK.to_owned()),
         store: store.map(|error| error.to_string()).or(stale).unwrap_or_else(|| OK.to_owned()),
         audit: audit.map_or_else(|| OK.to_owned(), |fault| format!("{fault}; nobody signs in or gets credentials")),
         lifecycle: if draining { "draining" } else { OK }.to_owned(),
@@ -172,6 +175,7 @@ async fn metrics(State(standing): State<Arc<Standing>>) -> Response {
         next_rotation: next,
         audit_up: issuer.audit.fault().is_none(),
         key_store_up: issuer.keys.fault().is_none(),
+        configuration_up: issuer.lifecycle.configuration_fault().is_none(),
         store_up: issuer.store.stale().is_none(),
         reload_refused: issuer.lifecycle.reload_refused(),
         limited: issuer.limits.remembered(),

@@ -52,6 +52,13 @@ impl Keys {
             Self::Followed(source) => source.changes(),
         }
     }
+
+    fn stale(&self) -> Option<String> {
+        match self {
+            Self::Kept(store) => store.stale(),
+            Self::Followed(source) => source.stale(),
+        }
+    }
 }
 
 /// The signing keys of a running issuer.
@@ -133,10 +140,10 @@ impl KeyService {
         matches!(self.keys, Keys::Kept(_))
     }
 
-    /// Why the store could not be read the last time.
+    /// Why the store could not be read the last time, or does not tell of changes now.
     #[must_use]
     pub fn fault(&self) -> Option<Arc<String>> {
-        self.fault.load_full()
+        self.fault.load_full().or_else(|| self.keys.stale().map(Arc::new))
     }
 
     /// Rotates by another policy from now on.

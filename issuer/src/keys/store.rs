@@ -61,6 +61,10 @@ pub trait KeySource: Send + Sync + 'static {
     async fn load(&self) -> Result<StoredKeys, KeyStoreError>;
     /// Rises whenever the document may have changed, also by another process.
     fn changes(&self) -> watch::Receiver<u64>;
+    /// Why what is read may be what was there a while ago; `None` while all is well.
+    fn stale(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Keeps the document. It never makes one by itself: that is [`KeyStore::create`], an administrator's explicit act.
