@@ -120,20 +120,37 @@ impl std::fmt::Debug for Issuer {
 #[derive(Debug)]
 pub struct Lifecycle {
     draining: watch::Sender<bool>,
+    announced: AtomicBool,
     reload_refused: AtomicBool,
     followed: OnceLock<Arc<Configuration>>,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { draining: watch::Sender::new(false), reload_refused: AtomicBool::new(false), followed: OnceLock::new() }
+        Self {
+            draining: watch::Sender::new(false),
+            announced: AtomicBool::new(false),
+            reload_refused: AtomicBool::new(false),
+            followed: OnceLock::new(),
+        }
     }
 }
 
 impl Lifecycle {
-    /// Readiness is false from now on; requests are still answered, held ones at once.
+    /// Whether others tell those who send requests here that the issuer is going away. Readiness does not say so then.
+    pub fn set_announced(&self, announced: bool) {
+        self.announced.store(announced, Ordering::Relaxed);
+    }
+
+    /// Readiness is false from now on, unless others announce it; requests are still answered, held ones at once.
     pub fn begin_draining(&self) {
         self.draining.send_replace(true);
+    }
+
+    /// Whether readiness has to say that the issuer is going away.
+    #[must_use]
+    pub fn turns_away(&self) -> bool {
+        self.draining() && !self.announced.load(Ordering::Relaxed)
     }
 
     /// Whether the issuer is going away.

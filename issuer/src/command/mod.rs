@@ -69,8 +69,9 @@ enum Command {
     /// Run the issuer
     ///
     /// SIGHUP reads the manifest again; with a mistake in it, every mistake is reported and the previous configuration
-    /// stays in force. SIGTERM and SIGINT drain: readiness turns false, then no new connection, then requests in flight
-    /// end. The audit trail goes to standard output, one JSON object a line.
+    /// stays in force. SIGTERM and SIGINT drain: readiness turns false (in a cluster, where endpoints go by the deletion of
+    /// the pod, it stays), then no new connection, then requests in flight end. The audit trail goes to standard output, one
+    /// JSON object a line.
     Serve(serve::ServeArgs),
     /// Make the database: an empty store, the root secret and the first signing keys
     ///

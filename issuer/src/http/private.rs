@@ -136,7 +136,7 @@ async fn readiness(issuer: &SharedIssuer) -> Readiness {
     let reload_refused = issuer.lifecycle.reload_refused();
     let unseen = issuer.lifecycle.configuration_fault();
     let draining = issuer.lifecycle.draining();
-    let status = if draining || store.is_some() || audit.is_some() {
+    let status = if issuer.lifecycle.turns_away() || store.is_some() || audit.is_some() {
         Verdict::NotReady
     } else if keys.is_some() || reload_refused || unseen.is_some() || stale.is_some() {
         Verdict::Degraded
@@ -186,5 +186,24 @@ async fn metrics(State(standing): State<Arc<Standing>>) -> Response {
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::issuer::TestIssuer;
+
+    #[tokio::test]
+    async fn a_pod_that_is_deleted_is_ready_until_it_refuses_connections() {
+        let test = TestIssuer::new().await;
+        let issuer = &test.issuer;
+        let verdict = async || readiness(issuer).await.status;
+        issuer.lifecycle.set_announced(true);
+        issuer.lifecycle.begin_draining();
+        assert_eq!((verdict().await, readiness(issuer).await.lifecycle.as_str()), (Verdict::Ready, "draining"));
+        issuer.lifecycle.set_announced(false);
+        assert_eq!(verdict().await, Verdict::NotReady);
     }
 }

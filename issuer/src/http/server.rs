@@ -41,7 +41,7 @@ pub struct ServerOptions {
     pub private_listen: SocketAddr,
     /// Absent: plain HTTP, for a proxy that terminates TLS.
     pub tls: Option<TlsFiles>,
-    /// How long to go on accepting after readiness turned false, until load balancers have noticed.
+    /// How long to go on accepting after being told to stop, until load balancers have noticed.
     pub drain_delay: Duration,
     /// How long requests in flight may take after that.
     pub drain_timeout: Duration,
@@ -178,11 +178,13 @@ impl Server {
         self.private.address
     }
 
-    /// Stops: readiness turns false, new connections are refused, requests in flight end within the timeout. The
-    /// private listener goes last, so that the whole of it can be watched.
+    /// Stops: readiness turns false, new connections are refused, requests in flight end within the timeout. Where others
+    /// announce that it goes away, readiness turns false when connections are refused. The private listener goes last,
+    /// so that the whole of it can be watched.
     pub async fn drain(self) {
         self.issuer.lifecycle.begin_draining();
         tokio::time::sleep(self.drain_delay).await;
+        self.issuer.lifecycle.set_announced(false);
         self.public.stop(self.drain_timeout).await;
         self.private.stop(PRIVATE_GRACE).await;
         if let Some(task) = self.certificate {

@@ -46,6 +46,9 @@ pub(super) async fn serve(args: &ServeArgs, name: &str, mut signals: Signals) ->
     };
     let Needs { configuration, root_secret, store, .. } = needs;
     let (issuer, in_force) = assemble(found, store, metrics);
+    // A pod is taken out of its endpoints because it is being deleted. Until every load balancer has noticed, kube-proxy
+    // still sends it requests, where nobody else is left, as long as it says that it is ready (KEP-1669).
+    issuer.lifecycle.set_announced(true);
     let server = Server::start_beside(private, SharedIssuer::clone(&issuer), args.options()).await?;
     let mut background = background(&issuer);
     background.push(tokio::spawn(configuration.maintain(SharedIssuer::clone(&issuer), in_force)));

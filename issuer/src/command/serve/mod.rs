@@ -53,7 +53,7 @@ pub(super) struct ServeArgs {
     /// Write the actual addresses to this file as JSON, once both listeners accept
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// How long to go on accepting connections after readiness turned false, until load balancers have noticed
+    /// How long to go on accepting connections after being told to stop, until load balancers have noticed
     #[arg(long, value_name = "DURATION")]
     drain_delay: Option<Duration>,
     /// How long requests in flight may take after that
