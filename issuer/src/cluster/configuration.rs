@@ -208,6 +208,7 @@ impl Configuration {
     pub async fn maintain(self: Arc<Self>, issuer: SharedIssuer, in_force: InForce) {
         issuer.lifecycle.follows(Arc::clone(&self));
         let mut reporter = Reporter::default();
+        reporter.notice(&issuer);
         let mut changes = self.changes();
         let InForce(mut known) = in_force;
         // What changed while the issuer was put together is not missed.
@@ -236,7 +237,10 @@ impl Configuration {
 
 /// Tells of what becomes of changes; of a refusal once, however often it is looked at again.
 #[derive(Debug, Default)]
-struct Reporter(Option<String>);
+struct Reporter {
+    refused: Option<String>,
+    notices: Vec<String>,
+}
 
 impl Reporter {
     fn report(&mut self, issuer: &SharedIssuer, outcome: Result<Taken, Refused>) {
@@ -246,7 +250,10 @@ impl Reporter {
             return;
         }
         match refused {
-            None => tracing::info!("configuration changed"),
+            None => {
+                tracing::info!("configuration changed");
+                self.notice(issuer);
+            }
             Some(refused) => {
                 tracing::error!(refused, "the changed objects are refused; the previous configuration stays in force");
             }
@@ -255,8 +262,17 @@ impl Reporter {
 
     /// Whether a refusal, or that a change was taken, has not been told of.
     fn is_news(&mut self, refused: Option<&str>) -> bool {
-        let known = std::mem::replace(&mut self.0, refused.map(ToOwned::to_owned));
+        let known = std::mem::replace(&mut self.refused, refused.map(ToOwned::to_owned));
         refused.is_none() || known.as_deref() != refused
+    }
+
+    /// Tells what of the configuration in force has no effect, in one line, unless that has been told.
+    fn notice(&mut self, issuer: &SharedIssuer) {
+        let notices = issuer.config.load().notices();
+        if self.notices != notices && !notices.is_empty() {
+            tracing::warn!("{}", notices.join("; "));
+        }
+        self.notices = notices;
     }
 }
 

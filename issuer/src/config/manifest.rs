@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use vouch_crds::API_VERSION;
 
 use super::{
+    Setting,
     document::{Document, Duplicate, Node},
-    problem::{Place, Problem},
+    problem::{Place, Problem, is_within},
     schema::{self, Finding},
 };
 
@@ -53,6 +54,8 @@ pub(super) struct Manifest {
     pub(super) namespace: Option<String>,
     /// Its schema accepts it.
     pub(super) valid: bool,
+    /// Members that a newer definition has, and this program does not know.
+    pub(super) unknown: Vec<String>,
     pub(super) value: Value,
     node: Node,
 }
@@ -62,6 +65,11 @@ impl Manifest {
     pub(super) fn problem(&self, field: &str, reason: impl Into<String>) -> Problem {
         let object = format!("{} {}", self.kind.as_str(), self.name);
         Problem { place: place(&self.node, object, field), reason: reason.into() }
+    }
+
+    /// Whether something stands in one of its fields that this program does not know.
+    pub(super) fn is_partly_unknown(&self, field: &str) -> bool {
+        self.unknown.iter().any(|unknown| is_within(unknown, field))
     }
 
     /// The line of one of its fields.
@@ -87,6 +95,12 @@ impl Manifest {
     pub(super) fn full_name(&self) -> String {
         self.namespace.as_ref().map_or_else(|| self.name.clone(), |namespace| format!("{namespace}/{}", self.name))
     }
+}
+
+/// The `allow` around a field, such as `spec.roles[0].allow` of `spec.roles[0].allow.domains`.
+fn allow_around(field: &str) -> Option<&str> {
+    const ALLOW: &str = ".allow";
+    field.find(".allow.").and_then(|at| field.get(..at + ALLOW.len()))
 }
 
 fn place(node: &Node, object: String, field: &str) -> Place {
@@ -116,7 +130,7 @@ impl Schemas {
     /// Identifies and checks one document.
     ///
     /// What has no kind or no name cannot be spoken of by others and is `None`.
-    pub(super) fn check(&self, document: Document, problems: &mut Vec<Problem>) -> Option<Manifest> {
+    pub(super) fn check(&self, document: Document, setting: Setting, problems: &mut Vec<Problem>) -> Option<Manifest> {
         let Document { number, root } = document;
         let mut value = root.to_value();
         if !value.is_object() {
@@ -152,14 +166,18 @@ impl Schemas {
             // Written by controllers, never by people, and ignored on creation in a cluster, too.
             members.remove("status");
         }
+        let unknown = take_unknown(setting, schema, &mut value);
         let structure = schema::check(schema, &value, "");
         let value = schema::without_nulls(value);
-        let findings = self.with_rules(structure, compiled, &value);
+        let mut findings = self.with_rules(structure, compiled, &value);
+        // An `allow` of which only a part is known allows nobody, whatever that part lacks.
+        let closed: Vec<&str> = unknown.iter().filter_map(|field| allow_around(field)).collect();
+        findings.retain(|(field, _)| !closed.iter().any(|allow| is_within(field, allow)));
         let valid = findings.is_empty() && unambiguous;
         // Which version it must be has been said.
         let found = findings.into_iter().filter(|(field, _)| field != "apiVersion");
         problems.extend(found.map(|(field, reason)| Problem { place: place(&root, object.clone(), &field), reason }));
-        Some(Manifest { kind: *kind, name: name?, namespace, valid, value, node: root })
+        Some(Manifest { kind: *kind, name: name?, namespace, valid, unknown, value, node: root })
     }
 
     fn of(&self, kind: Option<&str>) -> Result<&(Kind, Value, CompiledSchema), String> {
@@ -180,6 +198,15 @@ impl Schemas {
         let said_better = |field: &str| is_text(value, field) && rules.iter().any(|(ruled, _)| ruled == field);
         let structure: Vec<Finding> = structure.into_iter().filter(|(field, _)| !said_better(field)).collect();
         structure.into_iter().chain(rules).collect()
+    }
+}
+
+/// In a cluster, an object was judged by the definition that is installed there, which may be newer than this program: its
+/// new members, and the defaults that the API server gives them, are no mistakes. What is taken away is returned.
+fn take_unknown(setting: Setting, schema: &Value, value: &mut Value) -> Vec<String> {
+    match setting {
+        Setting::Cluster => schema::prune(schema, value, ""),
+        Setting::Alone => Vec::new(),
     }
 }
 

@@ -70,6 +70,9 @@ pub fn load_str(text: &str) -> Result<Config, Problems> {
 
 /// Reads the objects of a cluster, as its API server has them.
 ///
+/// Members that only a newer definition knows are left out of account, so that an upgrade does not stop older pods. An
+/// `allow` with such a member allows nobody: the member may take back what the others give.
+///
 /// # Errors
 /// Every mistake in them.
 pub fn load_objects(objects: &[Value]) -> Result<Config, Problems> {
@@ -90,7 +93,7 @@ enum Setting {
 fn read_documents(documents: Vec<Document>, mut problems: Vec<Problem>, setting: Setting) -> Result<Config, Problems> {
     let complete = problems.is_empty();
     let schemas = manifest::Schemas::new();
-    let checked = documents.into_iter().map(|document| schemas.check(document, &mut problems));
+    let checked = documents.into_iter().map(|document| schemas.check(document, setting, &mut problems));
     let manifests: Vec<_> = checked.collect();
     let complete = complete && manifests.iter().all(Option::is_some);
     let manifests: Vec<_> = manifests.into_iter().flatten().collect();

@@ -48,6 +48,8 @@ pub struct Config {
     pub users: Vec<DeclaredUser>,
     /// Applications that sign people in.
     pub clients: Vec<Client>,
+    /// What a newer definition has in the objects and this program does not know, one sentence each.
+    pub unknown: Vec<String>,
 }
 
 /// Whose people an issuer vouches for.
@@ -98,7 +100,7 @@ impl Config {
                 "OidcClient {id} has no effect: this release signs nobody in to applications (no authorization endpoint)"
             )
         };
-        self.clients.iter().map(of).collect()
+        self.clients.iter().map(of).chain(self.unknown.iter().cloned()).collect()
     }
 }
 

@@ -95,16 +95,18 @@ impl fmt::Display for Problem {
 impl Place {
     /// Whether both are one field, or one is within the other. Everything is within `spec`, which says nothing.
     fn concerns(&self, other: &Self) -> bool {
-        let within = |inner: &str, outer: &str| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
         match (&self.field, &other.field) {
             (Some(one), Some(two)) if self.object == other.object => {
-                one == two || (one != "spec" && two != "spec" && (within(one, two) || within(two, one)))
+                one == two || (one != "spec" && two != "spec" && (is_within(one, two) || is_within(two, one)))
             }
             _ => false,
         }
     }
+}
+
+/// Whether the field `inner` is `outer`, or a part of it.
+pub(super) fn is_within(inner: &str, outer: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// Drops problems after the first `by_schemas` in fields that a schema has refused already: they are of the same mistake.

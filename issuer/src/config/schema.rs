@@ -20,6 +20,36 @@ pub(super) fn check(schema: &Value, value: &Value, path: &str) -> Vec<Finding> {
     findings
 }
 
+/// Takes away the members that the schema does not know, as an API server does by the schema that it has. Where they stood.
+pub(super) fn prune(schema: &Value, value: &mut Value, path: &str) -> Vec<String> {
+    let mut pruned = Vec::new();
+    match value {
+        Value::Object(members) => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            let additional = schema.get("additionalProperties").filter(|additional| additional.is_object());
+            let keeps_unknown = schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
+            members.retain(|key, value| {
+                let field = join(path, key);
+                let schema = known.and_then(|known| known.get(key)).or(additional);
+                match schema {
+                    Some(schema) => pruned.extend(prune(schema, value, &field)),
+                    None if keeps_unknown => {}
+                    None => pruned.push(field),
+                }
+                schema.is_some() || keeps_unknown
+            });
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                let schema = schema.get("items").unwrap_or(&Value::Null);
+                pruned.extend(prune(schema, item, &format!("{path}[{index}]")));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    pruned
+}
+
 /// The value without members that are `null`, which count as absent, as they do in an API server.
 pub(super) fn without_nulls(value: Value) -> Value {
     match value {

@@ -238,5 +238,6 @@ pub(crate) fn config() -> Config {
         federations: Vec::new(),
         users: Vec::new(),
         clients: Vec::new(),
+        unknown: Vec::new(),
     }
 }

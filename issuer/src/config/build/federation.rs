@@ -97,6 +97,10 @@ impl Reader<'_> {
     }
 
     fn allow(&mut self, field: &str, declared: &DeclaredAllow) -> Allow {
+        if self.manifest.is_partly_unknown(&format!("{field}.allow")) {
+            // What is not known may take back what is.
+            return Allow::default();
+        }
         Allow {
             domains: parse_all(self.manifest, &format!("{field}.allow.domains"), &declared.domains, self.problems),
             emails: parse_all(self.manifest, &format!("{field}.allow.emails"), &declared.emails, self.problems),

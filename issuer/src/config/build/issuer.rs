@@ -66,6 +66,7 @@ pub(super) fn issuer(
         federations: Vec::new(),
         users: Vec::new(),
         clients: Vec::new(),
+        unknown: Vec::new(),
     })
 }
 

@@ -44,8 +44,18 @@ pub(super) fn build(
         federations: federations.into_iter().map(|(_, federation)| federation).collect(),
         users,
         clients,
+        unknown: unknown(manifests),
         ..issuer
     })
+}
+
+/// What stands in objects and is not known, in sentences.
+fn unknown(manifests: &[Manifest]) -> Vec<String> {
+    let fields = manifests.iter().flat_map(|manifest| manifest.unknown.iter().map(move |field| (manifest, field)));
+    fields
+        .map(|(manifest, field)| manifest.problem(field, "is not known to this release, and has no effect"))
+        .map(|problem| problem.to_string())
+        .collect()
 }
 
 /// No two objects of a kind have one name.

@@ -2,6 +2,7 @@
 
 mod damage;
 mod federation;
+mod future;
 mod issuer;
 mod people;
 
