@@ -1,5 +1,12 @@
 //! The scenarios that need a real cluster, and so root: one file each, named as a sentence.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "what fails here fails the test, and what was measured is told to who asks with --nocapture"
+)]
 
 mod a_declared_issuer_gives_aws_credentials;
 mod a_leader_that_lost_the_lease_writes_nothing;
