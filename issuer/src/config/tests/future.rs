@@ -10,7 +10,7 @@ fn issuer() -> Value {
             "store": {"kind": "Kubernetes"}}})
 }
 
-fn federation(spec: Value) -> Value {
+fn federation(spec: &Value) -> Value {
     let mut object = json!({"apiVersion": "vouch.sh/v1alpha1", "kind": "AwsFederation", "metadata": {"name": "work"},
         "spec": {"issuerRef": {"name": "vouch"}, "account": "999999999999"}});
     object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
@@ -22,7 +22,7 @@ fn a_member_that_only_a_newer_definition_has_is_left_out_of_account_in_a_cluster
     let mut issuer = issuer();
     issuer["spec"]["session"] = json!({"lifetime": "4h", "color": "red"});
     issuer["spec"]["weather"] = json!({"sun": [1, 2]});
-    let federation = federation(json!({"roles": [
+    let federation = federation(&json!({"roles": [
         {"name": "Developer", "allow": {"domains": ["example.com"]}, "shape": "round"},
     ]}));
     let config = load_objects(&[issuer, federation]).unwrap();
@@ -41,7 +41,7 @@ fn an_allow_of_which_only_a_part_is_known_allows_nobody_and_the_others_stay() {
     let restricted = json!({"domains": ["example.com"], "onlyOnWeekdays": true});
     let other = json!({"planets": ["mars"]});
     let targets = |account: &str| json!({"accounts": [account]});
-    let federation = federation(json!({
+    let federation = federation(&json!({
         "roles": [{"name": "A", "allow": restricted}, {"name": "B", "allow": everybody}, {"name": "C", "allow": other}],
         "hub": {"name": "Hub", "allow": everybody},
         "spokes": [
@@ -60,7 +60,7 @@ fn an_allow_of_which_only_a_part_is_known_allows_nobody_and_the_others_stay() {
 
 #[test]
 fn a_member_that_is_known_must_still_be_right() {
-    let federation = federation(json!({"color": "red", "roles": [{"name": "A", "allow": {"domains": ["*"]}}]}));
+    let federation = federation(&json!({"color": "red", "roles": [{"name": "A", "allow": {"domains": ["*"]}}]}));
     let problems = load_objects(&[issuer(), federation]).map(|_| ()).unwrap_err().to_string();
     assert!(problems.contains("spec.roles[0].allow.domains[0]") && !problems.contains("color"), "{problems}");
 }
