@@ -25,6 +25,10 @@ use tower::{BoxError, Layer, Service};
 use self::{outage::Outage, path::Target};
 use crate::{failure, metrics::Metrics};
 
+/// How long a connection may say nothing while something is awaited from it. An API server sends bookmarks over a silent watch
+/// about once a minute; whoever says less is gone without having said so, and a pass would wait for it for ever.
+const SILENCE: Duration = Duration::from_secs(75);
+
 /// How many requests may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestRate {
@@ -44,7 +48,7 @@ pub struct Instruments {
 }
 
 /// A client that counts its requests, notes whether the API server is there, and holds requests back to a rate when one is
-/// given.
+/// given. It waits for no answer for ever.
 ///
 /// # Errors
 /// When the configuration names certificates or tokens that cannot be used.
@@ -54,6 +58,8 @@ pub fn connect(
     rate: Option<RequestRate>,
 ) -> Result<Client, kube::Error> {
     config.default_retry = false;
+    config.read_timeout = Some(SILENCE);
+    config.reset_reader_on_write = true;
     let limiter =
         rate.map(|rate| Arc::new(RateLimiter::direct(Quota::per_second(rate.per_second).allow_burst(rate.burst))));
     let meter = Meter { instruments: instruments.clone(), limiter };
@@ -162,6 +168,26 @@ mod tests {
         let client = connect(Config::new(url.parse().unwrap()), &instruments, None).unwrap();
         assert!(Api::<Pod>::namespaced(client, "vouch").get("a").await.is_err());
         instruments.outage.is_on()
+    }
+
+    /// Time goes by at once when nothing else can happen.
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_takes_a_request_and_says_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+        config.connect_timeout = None;
+        let client = connect(config, &Instruments::default(), None).unwrap();
+        let silent = async {
+            let (connection, _) = listener.accept().await.unwrap();
+            connection.readable().await.unwrap();
+            connection
+        };
+        let began = tokio::time::Instant::now();
+        let pods = Api::<Pod>::namespaced(client, "vouch");
+        let asked = async { tokio::time::timeout(SILENCE * 10, pods.get("a")).await };
+        let (answer, _connection) = tokio::join!(asked, silent);
+        assert!(failure::is_outage(&answer.expect("it waits for ever").unwrap_err()));
+        assert!(began.elapsed() < SILENCE * 2, "{:?}", began.elapsed());
     }
 
     #[tokio::test]
