@@ -45,6 +45,8 @@ impl Connection {
     pub async fn open(args: &ClusterArgs) -> Result<Self, Trouble> {
         let mut config = configuration(args).await?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
+        // A person reads what the API server has said, rather than wait for as long as it asks for.
+        config.default_retry = false;
         config.read_timeout = Some(ANSWER_TIMEOUT);
         config.reset_reader_on_write = true;
         let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
