@@ -17,6 +17,8 @@ use kube::{
 };
 use tokio::task::JoinHandle;
 use vouch_crds::{
+    client::OidcClient,
+    federation::AwsFederation,
     issuer::VouchIssuer,
     names::{self, label},
 };
@@ -27,6 +29,7 @@ use crate::{
     context::Context,
     failure::{self, Category},
     issuer, keys, people,
+    tolerant::{self, Tolerant},
 };
 
 /// Events of an object that come this close together wake its controller once.
@@ -59,10 +62,17 @@ impl Watched {
         client: &Client,
         kind: Kind,
     ) -> Api<K> {
-        let resource = kind.resource();
+        self.objects(client, &kind.resource())
+    }
+
+    fn objects<K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>>(
+        &self,
+        client: &Client,
+        kind: &ApiResource,
+    ) -> Api<K> {
         match &self.namespace {
-            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-            None => Api::all_with(client.clone(), &resource),
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
+            None => Api::all_with(client.clone(), kind),
         }
     }
 
@@ -81,22 +91,34 @@ pub async fn run(context: Arc<Context>, watched: Watched, stop: impl Future<Outp
 
 async fn issuers(context: &Arc<Context>, watched: &Watched, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let reader = &context.reader;
-    let mut controller =
-        Controller::new(watched.api::<VouchIssuer>(reader), watcher::Config::default()).with_config(watched.config());
+    let mut controller = Controller::new(watched.api::<Tolerant<VouchIssuer>>(reader), watcher::Config::default())
+        .with_config(watched.config());
     for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_optional()) {
         controller = controller.owns_with(watched.owned::<DynamicObject>(reader, kind), kind.resource(), ours());
     }
     let secrets = watched.api::<PartialObjectMeta<Secret>>(reader);
     controller = controller.watches(secrets, ours(), |secret| keys::issuer_of(&secret));
+    for kind in [ApiResource::erase::<AwsFederation>(&()), ApiResource::erase::<OidcClient>(&())] {
+        let objects = watched.objects(reader, &kind);
+        controller = controller.watches_with(objects, kind, watcher::Config::default(), |object| configured(&object));
+    }
     let (wake, woken) = mpsc::channel(1);
     let optional = tokio::spawn(follow_optional(Arc::clone(context), watched.clone(), wake));
     let passes = controller.reconcile_all_on(woken).graceful_shutdown_on(stop).run(
-        |object, context| pass(object, context, issuer::reconcile, issuer::ReconcileError::category),
+        |object, context| {
+            let work = |object, context| tolerant::reconcile(object, context, issuer::reconcile);
+            pass(object, context, work, issuer::ReconcileError::category)
+        },
         |_, failed, context| retry(failed, &context),
         Arc::clone(context),
     );
-    drain(passes, |namespace, name| context.metrics.forget(namespace, name)).await;
+    drain(passes, context, |namespace, name| context.metrics.forget(namespace, name)).await;
     optional.abort();
+}
+
+/// The issuer that an object configures.
+fn configured(object: &DynamicObject) -> Option<ObjectRef<Tolerant<VouchIssuer>>> {
+    Some(ObjectRef::new(issuer::gather::issuer_of(object)?).within(object.metadata.namespace.as_deref()?))
 }
 
 /// Objects that carry the labels of the operator: a metadata-only watch of those costs little in the largest cluster.
@@ -190,7 +212,7 @@ pub(crate) fn retry(failed: &Failed, context: &Context) -> Action {
         Category::Transient if context.outage.is_on() => tracing::debug!(kind, namespace, name, ?wait, "{failed}"),
         category => tracing::warn!(kind, namespace, name, category = category.as_str(), ?wait, "{failed}"),
     }
-    wait.map_or_else(Action::await_change, Action::requeue)
+    Action::requeue(wait)
 }
 
 /// A kind's name, for metrics and logs.
@@ -216,9 +238,10 @@ fn has_only_ended(error: &watcher::Error) -> bool {
 }
 
 /// Drives a controller. Failures of passes have been logged; what is left are those of watches, and objects that were
-/// gone when their turn came.
-pub(crate) async fn drain<K: Resource<DynamicType = ()>>(
+/// gone when their turn came: nothing is remembered of those.
+pub(crate) async fn drain<K: Resource<DynamicType = ()> + KindName>(
     passes: impl Stream<Item = Result<(ObjectRef<K>, Action), controller::Error<Failed, watcher::Error>>>,
+    context: &Context,
     gone: impl Fn(&str, &str),
 ) {
     let mut passes = Box::pin(passes);
@@ -231,9 +254,40 @@ pub(crate) async fn drain<K: Resource<DynamicType = ()>>(
                 tracing::warn!("a watch failed and begins anew: {}", failure::chain(&error));
             }
             Err(controller::Error::ObjectNotFound(object)) => {
-                gone(object.namespace.as_deref().unwrap_or_default(), &object.name);
+                let namespace = object.namespace.unwrap_or_default();
+                gone(&namespace, &object.name);
+                context.retries.succeeded(&(K::KIND, namespace, object.name));
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use std::time::Duration;
+
+    use futures::stream;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::testing::ApiServer;
+
+    #[tokio::test]
+    async fn nothing_is_remembered_of_an_object_that_is_gone() {
+        let context = ApiServer::default().context(&tokio::sync::watch::Sender::default(), Timestamp::now);
+        let failed = |name: &str| {
+            let object = (VouchIssuer::KIND, "vouch".to_owned(), name.to_owned());
+            context.retries.failed(object, Category::Transient, 0.0)
+        };
+        for name in ["gone", "there"] {
+            failed(name);
+        }
+        let gone = Box::new(ObjectRef::<VouchIssuer>::new("gone").within("vouch").erase());
+        let passes = stream::iter([Err(controller::Error::ObjectNotFound(gone))]);
+        drain::<VouchIssuer>(passes, &context, |_, _| {}).await;
+        assert_eq!(failed("gone"), Duration::from_secs(1));
+        assert_eq!(failed("there"), Duration::from_secs(2));
     }
 }

@@ -14,7 +14,7 @@ use std::{
 /// What helps against a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
-    /// A change of the object: trying again would fail again.
+    /// A change of the object, or of what judges it: trying again soon would fail again.
     Invalid,
     /// Reading again: somebody else was faster. Not an error.
     Conflict,
@@ -108,25 +108,27 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
 
 /// The first wait after a transient failure.
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest wait after transient failures.
+/// The longest wait.
 const LONGEST: Duration = Duration::from_secs(300);
 /// The wait after the API server asked for patience without saying how long.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The wait before reading again after a conflict.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// How long to wait before the next try; `None`: until the object changes. `failures` counts the transient failures in a
-/// row before this one; `jitter` is from 0 to 1 and keeps many objects from trying at the same moment.
+/// How long to wait before the next try: never longer than five minutes, whatever has failed, because the same pass looks
+/// after signing keys, and because what refuses an object may change and wake nobody, as an admission policy does.
+/// `failures` counts the transient failures in a row before this one; `jitter` is from 0 to 1 and keeps many objects from
+/// trying at the same moment.
 #[must_use]
-pub fn delay(category: Category, failures: u32, jitter: f64) -> Option<Duration> {
-    let spread = |shortest: Duration| shortest.mul_f64(1.0 + jitter.clamp(0.0, 1.0));
+pub fn delay(category: Category, failures: u32, jitter: f64) -> Duration {
+    let spread = |shortest: Duration| shortest.mul_f64(1.0 + jitter.clamp(0.0, 1.0)).min(LONGEST);
     match category {
-        Category::Invalid => None,
-        Category::Conflict => Some(spread(BREATH)),
-        Category::Throttled => Some(spread(PATIENCE)),
+        Category::Invalid => spread(LONGEST / 2),
+        Category::Conflict => spread(BREATH),
+        Category::Throttled => spread(PATIENCE),
         Category::Transient => {
             let doubled = FIRST.saturating_mul(2_u32.saturating_pow(failures.min(16)));
-            Some(spread(doubled.min(LONGEST / 2)).min(LONGEST))
+            spread(doubled.min(LONGEST / 2))
         }
     }
 }
@@ -143,7 +145,7 @@ impl<K> Default for Retries<K> {
 
 impl<K: Eq + Hash> Retries<K> {
     /// Notes a failure and says how long to wait.
-    pub fn failed(&self, object: K, category: Category, jitter: f64) -> Option<Duration> {
+    pub fn failed(&self, object: K, category: Category, jitter: f64) -> Duration {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match category {
             Category::Transient => {
@@ -207,34 +209,33 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_object_waits_for_a_change() {
-        assert_eq!(delay(Category::Invalid, 0, 0.5), None);
+    fn an_invalid_object_is_looked_at_again_although_nothing_has_changed() {
+        assert_eq!(delay(Category::Invalid, 0, 0.0), Duration::from_secs(150));
     }
 
     #[test]
     fn a_conflict_is_tried_again_at_once_and_not_counted() {
         let retries = Retries::default();
         for _ in 0..10 {
-            assert!(retries.failed("a", Category::Conflict, 1.0).unwrap() <= Duration::from_millis(100));
+            assert!(retries.failed("a", Category::Conflict, 1.0) <= Duration::from_millis(100));
         }
-        assert_eq!(retries.failed("a", Category::Transient, 0.0).unwrap(), Duration::from_secs(1));
+        assert_eq!(retries.failed("a", Category::Transient, 0.0), Duration::from_secs(1));
     }
 
     #[test]
     fn failures_in_a_row_wait_longer_until_one_success() {
         let retries = Retries::default();
-        let waits: Vec<u64> =
-            (0..12).map(|_| retries.failed("a", Category::Transient, 1.0).unwrap().as_secs()).collect();
+        let waits: Vec<u64> = (0..12).map(|_| retries.failed("a", Category::Transient, 1.0).as_secs()).collect();
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]);
         retries.succeeded(&"a");
-        assert_eq!(retries.failed("a", Category::Transient, 1.0).unwrap(), Duration::from_secs(2));
+        assert_eq!(retries.failed("a", Category::Transient, 1.0), Duration::from_secs(2));
     }
 
     proptest! {
         #[test]
         fn no_wait_is_longer_than_five_minutes(failures: u32, jitter in -1.0_f64..2.0) {
-            for category in [Category::Conflict, Category::Throttled, Category::Transient] {
-                prop_assert!(delay(category, failures, jitter).unwrap() <= Duration::from_secs(300));
+            for category in [Category::Invalid, Category::Conflict, Category::Throttled, Category::Transient] {
+                prop_assert!(delay(category, failures, jitter) <= Duration::from_secs(300));
             }
         }
     }

@@ -4,14 +4,19 @@
 
 use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 
+use crate::reason::Reason;
+
 /// The states of signing keys, as the label of a gauge.
 pub const KEY_STATES: [&str; 4] = ["Next", "Active", "Retired", "Revoked"];
+/// What signing keys sign with, as the label of a gauge.
+pub const KEY_ALGORITHMS: [&str; 2] = ["ES256", "RS256"];
 /// Seconds; from a pass that finds nothing to do to one that waits for the API server's limit.
 const RECONCILE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 /// Seconds.
@@ -44,6 +49,7 @@ struct VerbLabel {
 struct KeyLabels {
     namespace: String,
     issuer: String,
+    algorithm: &'static str,
     state: &'static str,
 }
 
@@ -120,10 +126,11 @@ impl Metrics {
         let help = "Time until the API server answered, by verb; watches are not in it";
         r.register_with_unit("api_request_duration", help, Unit::Seconds, self.request_durations.clone());
         r.register("issuer_ready", "1 when the VouchIssuer is as declared", self.ready.clone());
-        r.register("signing_keys", "Signing keys of an issuer, by state", self.keys.clone());
+        let help = "Signing keys of an issuer that can be read, by algorithm and state; zero when none can";
+        r.register("signing_keys", help, self.keys.clone());
         r.register("signing_key_changes", "Transitions of signing keys, by what happened", self.key_changes.clone());
-        let help = "Time until the next signing key takes over; negative: overdue";
-        r.register_with_unit("next_rotation", help, Unit::Seconds, self.next_rotation.clone());
+        let help = "When the next signing key takes over, in Unix time; in the past: overdue";
+        r.register_with_unit("next_rotation_timestamp", help, Unit::Seconds, self.next_rotation.clone());
     }
 
     /// Notes whether this replica leads.
@@ -150,14 +157,21 @@ impl Metrics {
         self.ready.get_or_create(&labels(namespace, issuer)).set(ready.into());
     }
 
-    /// Notes how many signing keys of an issuer are in each of [`KEY_STATES`], and the seconds until the next one takes
-    /// over (not a number when none will).
-    pub fn set_keys(&self, namespace: &str, issuer: &str, counts: [i64; 4], next_rotation: f64) {
-        for (state, count) in KEY_STATES.into_iter().zip(counts) {
-            let IssuerLabels { namespace, issuer } = labels(namespace, issuer);
-            self.keys.get_or_create(&KeyLabels { namespace, issuer, state }).set(count);
+    /// Notes the signing keys of an issuer that can be read: of each, one of [`KEY_ALGORITHMS`] and one of [`KEY_STATES`].
+    pub fn set_keys(&self, namespace: &str, issuer: &str, keys: &[(&'static str, &'static str)]) {
+        for slot in key_labels(namespace, issuer) {
+            let count = keys.iter().filter(|key| **key == (slot.algorithm, slot.state)).count();
+            self.keys.get_or_create(&slot).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        self.next_rotation.get_or_create(&labels(namespace, issuer)).set(next_rotation);
+    }
+
+    /// Notes when the next signing key takes over: a moment that stays true while nobody passes by. `None`: none will.
+    pub fn set_next_rotation(&self, namespace: &str, issuer: &str, at: Option<Timestamp>) {
+        let labels = labels(namespace, issuer);
+        match at {
+            Some(at) => drop(self.next_rotation.get_or_create(&labels).set(at.as_duration().as_secs_f64())),
+            None => drop(self.next_rotation.remove(&labels)),
+        }
     }
 
     /// Notes a transition of a signing key.
@@ -166,13 +180,16 @@ impl Metrics {
         self.key_changes.get_or_create(&TransitionLabels { namespace, issuer, change }).inc();
     }
 
-    /// Forgets the gauges of an issuer that is gone.
+    /// Forgets an issuer that is gone.
     pub fn forget(&self, namespace: &str, issuer: &str) {
         self.ready.remove(&labels(namespace, issuer));
         self.next_rotation.remove(&labels(namespace, issuer));
-        for state in KEY_STATES {
+        for slot in key_labels(namespace, issuer) {
+            self.keys.remove(&slot);
+        }
+        for change in Reason::ALL.iter().map(|reason| reason.as_str()) {
             let IssuerLabels { namespace, issuer } = labels(namespace, issuer);
-            self.keys.remove(&KeyLabels { namespace, issuer, state });
+            self.key_changes.remove(&TransitionLabels { namespace, issuer, change });
         }
     }
 
@@ -185,6 +202,14 @@ impl Metrics {
         text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+fn key_labels<'a>(namespace: &'a str, issuer: &'a str) -> impl Iterator<Item = KeyLabels> + 'a {
+    let slots = KEY_ALGORITHMS.into_iter().flat_map(|algorithm| KEY_STATES.map(|state| (algorithm, state)));
+    slots.map(move |(algorithm, state)| {
+        let IssuerLabels { namespace, issuer } = labels(namespace, issuer);
+        KeyLabels { namespace, issuer, algorithm, state }
+    })
 }
 
 fn labels(namespace: &str, issuer: &str) -> IssuerLabels {

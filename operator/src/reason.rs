@@ -60,6 +60,8 @@ reasons! {
     Applied(Normal): "The operator has written or removed objects.", "Nothing.";
     Invalid(Warning): "The object contradicts itself or the cluster in a way that its schema cannot see.",
         "Change what the message names.";
+    ConfigurationRefused(Warning): "The objects that configure the issuer contradict each other, or one of them cannot be read. Pods go on with the configuration that they had: nothing that was changed since holds, and a pod that starts does not become ready.",
+        "Change what the message names. The operator looks again within a minute.";
     NamespaceTaken(Warning): "An older VouchIssuer lives in the namespace. A namespace has one, whose people are its VouchUsers.",
         "Declare it in a namespace of its own, or delete one of the two.";
     ForeignObject(Warning): "An object with a name that the operator needs exists and does not belong to this VouchIssuer. It was left alone.",
@@ -67,7 +69,7 @@ reasons! {
     ApiMissing(Warning): "What is declared needs an API that the cluster does not serve.",
         "Install it (Gateway API or cert-manager), or remove the field. The operator notices within a minute.";
     NotApplied(Warning): "The API server refused or did not answer a request.",
-        "Read the message. The operator goes on trying unless the object is invalid; `forbidden` means that its role lacks a rule.";
+        "Read the message. The operator goes on trying; `forbidden` means that its role lacks a rule.";
     TooFewPods(Warning): "No pod, or fewer than may be missing during a rollout, is ready.",
         "Look at the pods: `kubectl get pods -l app.kubernetes.io/instance=NAME`.";
     RolloutStuck(Warning): "A rollout makes no progress.",

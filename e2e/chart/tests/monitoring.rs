@@ -35,7 +35,8 @@ fn one_of_each() -> String {
     metrics.reconciled("k", "o", Duration::ZERO);
     metrics.requested("v", "r", 200, Some(Duration::ZERO));
     metrics.set_ready("n", "i", true);
-    metrics.set_keys("n", "i", [1; 4], 1.0);
+    metrics.set_keys("n", "i", &[]);
+    metrics.set_next_rotation("n", "i", Some("2026-01-01T00:00:00Z".parse().unwrap()));
     metrics.key_changed("n", "i", "c");
     metrics.render().unwrap()
 }

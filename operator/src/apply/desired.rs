@@ -1,6 +1,7 @@
 //! What an object should be.
 
 use aws_lc_rs::digest;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vouch_crds::{
@@ -22,6 +23,16 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// A `VouchIssuer`, by its metadata.
+    #[must_use]
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        Self {
+            name: metadata.name.clone().unwrap_or_default(),
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+        }
+    }
+
     /// The labels by which its pods are found. They never change: a Deployment's selector cannot.
     #[must_use]
     pub fn selector(&self) -> [(&'static str, String); 2] {

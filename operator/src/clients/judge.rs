@@ -14,15 +14,14 @@ pub struct Surroundings {
     pub secret: ClientSecret,
 }
 
-/// The Secret of an application.
+/// The Secret of an application. Whoever may write an `OidcClient` may not read Secrets, and is not told which there are: one
+/// that is not there and one that has nothing under the key are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientSecret {
     /// None is named.
     Unwanted,
-    /// There is no such Secret.
+    /// There is no such Secret, or nothing under the key.
     Absent,
-    /// It lacks the key, or has nothing under it.
-    Empty,
     /// It is there.
     Present,
 }
@@ -87,10 +86,10 @@ fn has_its_secret(spec: &OidcClientSpec, around: Surroundings) -> Option<(Reason
     let reference = spec.secret_ref.as_ref()?;
     let message = match around.secret {
         ClientSecret::Unwanted | ClientSecret::Present => return None,
-        ClientSecret::Absent => format!("spec.secretRef: there is no Secret {} in this namespace.", reference.name),
-        ClientSecret::Empty => {
-            format!("spec.secretRef: Secret {} has nothing under {}.", reference.name, reference.key)
-        }
+        ClientSecret::Absent => format!(
+            "spec.secretRef: this namespace has no Secret {} with something under {}.",
+            reference.name, reference.key
+        ),
     };
     Some((Reason::SecretMissing, message))
 }

@@ -28,6 +28,7 @@ use crate::{
     failure::Category,
     reason::Tone,
     status::{self, Finding, StatusError, Truth, find, merge, turned},
+    tolerant::{self, Tolerant},
 };
 
 /// How soon it is looked again whether a Secret is there.
@@ -70,15 +71,18 @@ impl ReconcileError {
 /// Runs until `stop` ends; then applications in work are finished.
 pub async fn run(context: Arc<Context>, watched: Watched, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let reader = &context.reader;
-    let controller = Controller::new(watched.api::<OidcClient>(reader), watcher::Config::default());
+    let controller = Controller::new(watched.api::<Tolerant<OidcClient>>(reader), watcher::Config::default());
     let known = controller.store();
     let issuers = watched.api::<PartialObjectMeta<VouchIssuer>>(reader);
     let passes = controller
         .with_config(watched.config())
         .watches(issuers, watcher::Config::default(), move |issuer| {
-            let of = |client: &Arc<OidcClient>| {
-                client.metadata.namespace == issuer.metadata.namespace
-                    && Some(&client.spec.issuer_ref.name) == issuer.metadata.name.as_ref()
+            let of = |client: &Arc<Tolerant<OidcClient>>| match &**client {
+                Tolerant::Readable(client) => {
+                    client.metadata.namespace == issuer.metadata.namespace
+                        && Some(&client.spec.issuer_ref.name) == issuer.metadata.name.as_ref()
+                }
+                Tolerant::Unreadable(_) => false,
             };
             known
                 .state()
@@ -89,11 +93,14 @@ pub async fn run(context: Arc<Context>, watched: Watched, stop: impl Future<Outp
         })
         .graceful_shutdown_on(stop)
         .run(
-            |client, context| pass(client, context, reconcile, ReconcileError::category),
+            |client, context| {
+                let work = |client, context| tolerant::reconcile(client, context, reconcile);
+                pass(client, context, work, ReconcileError::category)
+            },
             |_, failed, context| retry(failed, &context),
             Arc::clone(&context),
         );
-    drain(passes, |_, _| {}).await;
+    drain(passes, &context, |_, _| {}).await;
 }
 
 /// One pass over one application.
@@ -140,7 +147,7 @@ async fn look_for(reader: &Client, namespace: &str, reference: &KeyRef) -> Resul
     let data = secret.data.get_or_insert_default();
     let is_there = data.get(&reference.key).is_some_and(|ByteString(bytes)| !bytes.is_empty());
     data.values_mut().for_each(|ByteString(bytes)| bytes.zeroize());
-    Ok(if is_there { ClientSecret::Present } else { ClientSecret::Empty })
+    Ok(if is_there { ClientSecret::Present } else { ClientSecret::Absent })
 }
 
 /// Writes the condition when it says something new, and tells when it turns.

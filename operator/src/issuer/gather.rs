@@ -1,8 +1,18 @@
 //! What the cluster has, read once at the beginning of a pass.
 
 use futures::future::try_join_all;
-use kube::{Api, Client, api::ListParams, core::DynamicObject};
-use vouch_crds::issuer::VouchIssuer;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ApiResource, ListParams},
+    core::DynamicObject,
+};
+use serde_json::{Value, json};
+use vouch_crds::{
+    client::OidcClient,
+    federation::AwsFederation,
+    issuer::{VouchIssuer, VouchIssuerSpec},
+};
 
 use super::{build, validate::Sibling};
 use crate::apply::{Kind, Live, OptionalApis, Owner};
@@ -17,16 +27,17 @@ pub struct GatherError {
     pub source: kube::Error,
 }
 
-/// The issuers of a namespace that are not being deleted.
+/// The issuers of a namespace that are not being deleted. Only their metadata is read, so that none that nobody can read
+/// hides the others.
 ///
 /// # Errors
 /// When they cannot be read.
 pub async fn siblings(reader: &Client, namespace: &str) -> Result<Vec<Sibling>, GatherError> {
     let api: Api<VouchIssuer> = Api::namespaced(reader.clone(), namespace);
-    let found = api.list(&ListParams::default()).await;
+    let found = api.list_metadata(&ListParams::default()).await;
     let found = found.map_err(|source| GatherError { what: format!("the VouchIssuers of {namespace}"), source })?;
     let alive = found.items.iter().filter(|issuer| issuer.metadata.deletion_timestamp.is_none());
-    Ok(alive.map(Sibling::of).collect())
+    Ok(alive.map(|issuer| Sibling::of(&issuer.metadata)).collect())
 }
 
 /// Every object of an issuer, and whatever has the place of one.
@@ -37,6 +48,58 @@ pub async fn live(reader: &Client, owner: &Owner, apis: &OptionalApis) -> Result
     let slots = build::slots(&owner.name).into_iter().filter(|(kind, _)| apis.serves(*kind));
     let found = try_join_all(slots.map(|(kind, name)| get(reader, owner, kind, name))).await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// The objects that configure an issuer beside its own, as manifests: what people declare, as its pods read it.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn configuration(reader: &Client, owner: &Owner, spec: &VouchIssuerSpec) -> Result<Vec<Value>, GatherError> {
+    let mut objects = Vec::new();
+    for kind in [ApiResource::erase::<AwsFederation>(&()), ApiResource::erase::<OidcClient>(&())] {
+        let found = list(reader, owner, &kind, &ListParams::default()).await?;
+        let refers = |object: &DynamicObject| issuer_of(object) == Some(owner.name.as_str());
+        let declared = |object: DynamicObject| {
+            json!({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": named(owner, &object.name_any()),
+                "spec": object.data.get("spec")})
+        };
+        objects.extend(found.into_iter().filter(refers).map(declared));
+    }
+    let roots = spec.authenticators.attestation_roots.as_ref().and_then(|roots| roots.config_map_ref.as_ref());
+    if let Some(reference) = roots {
+        let (kind, name) = (ApiResource::erase::<ConfigMap>(&()), &reference.name);
+        // The operator may list ConfigMaps, and has no need to get one.
+        let only_that = ListParams::default().fields(&format!("metadata.name={name}"));
+        let found = list(reader, owner, &kind, &only_that).await?.into_iter().find(|found| found.name_any() == *name);
+        objects.extend(found.map(|found| {
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": named(owner, &found.name_any()),
+                "data": found.data.get("data")})
+        }));
+    }
+    Ok(objects)
+}
+
+/// The issuer that an object configures.
+#[must_use]
+pub fn issuer_of(object: &DynamicObject) -> Option<&str> {
+    object.data.pointer("/spec/issuerRef/name").and_then(Value::as_str)
+}
+
+fn named(owner: &Owner, name: &str) -> Value {
+    json!({"name": name, "namespace": owner.namespace})
+}
+
+async fn list(
+    reader: &Client,
+    owner: &Owner,
+    kind: &ApiResource,
+    which: &ListParams,
+) -> Result<Vec<DynamicObject>, GatherError> {
+    let api: Api<DynamicObject> = Api::namespaced_with(reader.clone(), &owner.namespace, kind);
+    match api.list(which).await {
+        Ok(found) => Ok(found.items),
+        Err(source) => Err(GatherError { what: format!("the {} objects of {}", kind.kind, owner.namespace), source }),
+    }
 }
 
 async fn get(

@@ -1,6 +1,7 @@
-//! The controller of `VouchIssuer`: `gather → validate → build → apply → status`.
+//! The controller of `VouchIssuer`: `validate → keys → gather → build → apply → status`.
 //!
-//! Every decision is in a function of values; this file only puts them in their order. It never deletes a Secret, and
+//! Nothing that is wrong with another object, or that cannot be read of one, keeps signing keys from being rotated and
+//! revoked, or hides what became of them. Every decision is in a function of values; this file only puts them in their order. It never deletes a Secret, and
 //! never touches an object that is not of the `VouchIssuer` in question.
 
 pub mod build;
@@ -20,12 +21,17 @@ use vouch_crds::{
     names::condition,
 };
 
-use self::{build::BuildError, gather::GatherError, status::Known, validate::ValidIssuer};
+use self::{
+    build::BuildError,
+    gather::GatherError,
+    status::{KeysReport, Known},
+    validate::ValidIssuer,
+};
 use crate::{
-    apply::{self, Applied, ApplyError, Foreign, Kind},
+    apply::{self, Applied, ApplyError, Foreign, Kind, Owner},
     context::Context,
     failure::{self, Category},
-    keys::{self, Kept, KeysError},
+    keys::{self, KeysError},
     reason::Reason,
     status::{Finding, StatusError, Truth, turned},
 };
@@ -71,50 +77,80 @@ impl ReconcileError {
     }
 }
 
-/// One pass over one issuer.
+/// What a pass came to.
+struct Outcome {
+    findings: Vec<Finding>,
+    known: Known,
+    failed: Option<ReconcileError>,
+}
+
+/// One pass over one issuer. Its keys are looked after first, and reported whatever becomes of the rest.
 ///
 /// # Errors
 /// When the cluster cannot be read or written. The next pass begins anew.
 pub async fn reconcile(issuer: Arc<VouchIssuer>, context: Arc<Context>) -> Result<controller::Action, ReconcileError> {
-    let namespace = issuer.metadata.namespace.as_deref().unwrap_or_default();
+    let owner = Owner::of(&issuer.metadata);
     let now = (context.now)();
     if issuer.metadata.deletion_timestamp.is_some() {
         // Its objects go with it; its Secrets stay.
-        context.metrics.forget(namespace, issuer.metadata.name.as_deref().unwrap_or_default());
+        context.metrics.forget(&owner.namespace, &owner.name);
         return Ok(controller::Action::await_change());
     }
+    let status = issuer.status.as_ref();
     if issuer.spec.paused {
-        report(&context, &issuer, &status::paused(issuer.status.as_ref()), None, now).await?;
+        let next = status.and_then(|status| status.next_rotation.as_ref()).map(|at| at.0);
+        context.metrics.set_next_rotation(&owner.namespace, &owner.name, next);
+        report(&context, &issuer, &status::paused(status), None, now).await?;
         return Ok(controller::Action::await_change());
     }
-    let siblings = gather::siblings(&context.reader, namespace).await?;
-    let valid = match validate::validate(&issuer, &siblings, &context.image) {
-        Ok(valid) => valid,
-        Err(refusal) => {
-            report(&context, &issuer, &status::refused(&refusal), None, now).await?;
-            return Ok(controller::Action::requeue(OBSTRUCTED));
-        }
+    let siblings = gather::siblings(&context.reader, &owner.namespace).await;
+    let verdict = siblings.map(|siblings| validate::validate(&issuer, &siblings, &context.image));
+    // Before the pods, which wait for them. Keys that exist rotate and are revoked whatever is wrong with the rest.
+    let has_keys = status.is_some_and(|status| status.keys_initialized_at.is_some());
+    let kept = match has_keys || matches!(verdict, Ok(Ok(_))) {
+        true => Some(keys::keep(&context, &issuer, &owner, now).await),
+        false => None,
     };
-    let (known, kept, failed) = act(&context, &issuer, &valid, now).await?;
-    report(&context, &issuer, &status::findings(&known), Some(&known), now).await?;
-    kept.announce(&context, valid.owner(), now).await;
-    match failed.map(ReconcileError::from).or(kept.failed.map(ReconcileError::from)) {
-        Some(error) => Err(error),
-        None => Ok(controller::Action::requeue(next_pass(&known, now, (context.jitter)()))),
+    let keys = kept.as_ref().map(|kept| kept.report.clone());
+    let outcome = match verdict {
+        Ok(Ok(valid)) => {
+            act(&context, &issuer, &valid, keys.clone()).await.unwrap_or_else(|error| unfinished(error, keys))
+        }
+        Ok(Err(refusal)) => {
+            let findings = status::refused(&refusal, keys.as_ref());
+            let faults = vec![(refusal.reason, refusal.message)];
+            Outcome { findings, known: Known { faults, keys, ..Known::default() }, failed: None }
+        }
+        Err(error) => unfinished(error.into(), keys),
+    };
+    if let Some(kept) = &kept {
+        kept.measure(&context, &owner);
     }
+    report(&context, &issuer, &outcome.findings, Some(&outcome.known), now).await?;
+    let mut failed = outcome.failed;
+    if let Some(kept) = kept {
+        kept.announce(&context, &owner).await;
+        failed = kept.failed.map(ReconcileError::from).or(failed);
+    }
+    let next = controller::Action::requeue(next_pass(&outcome.known, now, (context.jitter)()));
+    failed.map_or(Ok(next), Err)
 }
 
-/// Looks after the keys of an issuer, and brings its objects to what they should be.
+/// A pass that cannot find out how things stand.
+fn unfinished(error: ReconcileError, keys: Option<KeysReport>) -> Outcome {
+    let findings = status::unknown(&failure::chain(&error), keys.as_ref());
+    Outcome { findings, known: Known { keys, ..Known::default() }, failed: Some(error) }
+}
+
+/// Brings the objects of an issuer to what they should be.
 async fn act(
     context: &Context,
     issuer: &VouchIssuer,
     valid: &ValidIssuer,
-    now: Timestamp,
-) -> Result<(Known, Kept, Option<ApplyError>), ReconcileError> {
+    keys: Option<KeysReport>,
+) -> Result<Outcome, ReconcileError> {
     let apis = context.apis.borrow().clone();
     let live = gather::live(&context.reader, valid.owner(), &apis).await?;
-    // Before the pods, which wait for them.
-    let kept = keys::keep(context, issuer, valid.owner(), now).await;
     let existing = live.get(&(Kind::Deployment, valid.name().to_owned())).cloned();
     let plan = apply::plan(valid.owner(), build::build(valid, &apis)?, &live);
     let foreign = plan.foreign.clone();
@@ -126,9 +162,20 @@ async fn act(
     }
     let is_ours = !foreign.iter().any(|foreign| foreign.kind() == Kind::Deployment);
     let deployment = deployment.or(existing).filter(|_| is_ours).and_then(typed);
-    let faults = faults(valid, &apis, &foreign, &failed);
-    let known = Known { faults, deployment, keys: Some(kept.report.clone()) };
-    Ok((known, kept, failed.into_iter().next()))
+    let mut faults = faults(valid, &apis, &foreign, &failed);
+    let mut failed = failed.into_iter().next().map(ReconcileError::from);
+    match gather::configuration(&context.reader, valid.owner(), valid.spec()).await {
+        Ok(others) => {
+            let refusal = validate::is_taken_by_pods(issuer, others).err();
+            faults.extend(refusal.map(|refusal| (refusal.reason, refusal.message)));
+        }
+        Err(error) => {
+            faults.push((Reason::NotApplied, failure::chain(&error)));
+            failed = failed.or(Some(error.into()));
+        }
+    }
+    let known = Known { faults, deployment, keys };
+    Ok(Outcome { findings: status::findings(&known), known, failed })
 }
 
 /// What people must read first: what they can do something about.

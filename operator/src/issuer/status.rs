@@ -33,6 +33,8 @@ pub struct KeysReport {
     pub keys: Vec<KeyStatus>,
     /// The orders that have been carried out or refused: by annotation, the value that was the order.
     pub handled_orders: BTreeMap<String, String>,
+    /// Whether the keys could be read in this pass.
+    pub readable: bool,
     /// When the planner has something to do next.
     pub next_transition: Option<Timestamp>,
 }
@@ -64,14 +66,29 @@ pub fn findings(known: &Known) -> Vec<Finding> {
         }
         (None, None) => Finding::new(condition::READY, true, Reason::AsDeclared, "Everything is as declared."),
     };
-    let running = Finding::new(condition::PAUSED, false, Reason::Running, "");
-    [Some(ready), keys, Some(available), Some(progressing), Some(running)].into_iter().flatten().collect()
+    [Some(ready), keys, Some(available), Some(progressing), Some(running())].into_iter().flatten().collect()
 }
 
-/// The conditions of an issuer for which nothing is done.
+/// The conditions of an issuer for whose objects nothing is done. Its keys are looked after when it has any.
 #[must_use]
-pub fn refused(refusal: &Refusal) -> Vec<Finding> {
-    vec![Finding::new(condition::READY, false, refusal.reason, refusal.message.clone())]
+pub fn refused(refusal: &Refusal, keys: Option<&KeysReport>) -> Vec<Finding> {
+    let ready = Finding::new(condition::READY, false, refusal.reason, refusal.message.clone());
+    [Some(ready), keys.map(|keys| keys.finding.clone()), Some(running())].into_iter().flatten().collect()
+}
+
+/// The conditions after a pass that could not find out how things stand. A fault of the keys is known all the same.
+#[must_use]
+pub fn unknown(why: &str, keys: Option<&KeysReport>) -> Vec<Finding> {
+    let keys = keys.map(|keys| keys.finding.clone());
+    let ready = match keys.clone().filter(|keys| keys.truth == Truth::False) {
+        Some(fault) => Finding { kind: condition::READY, ..fault },
+        None => Finding::new(condition::READY, Truth::Unknown, Reason::NotApplied, why),
+    };
+    [Some(ready), keys, Some(running())].into_iter().flatten().collect()
+}
+
+fn running() -> Finding {
+    Finding::new(condition::PAUSED, false, Reason::Running, "")
 }
 
 /// The conditions of an issuer that is left as it is.
@@ -249,6 +266,7 @@ mod tests {
             initialized_at: None,
             keys: Vec::new(),
             handled_orders: BTreeMap::new(),
+            readable: false,
             next_transition: None,
         };
         let known = Known { keys: Some(keys), ..Known::default() };

@@ -7,6 +7,8 @@
     clippy::needless_pass_by_value
 )]
 
+mod configuration;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -313,12 +315,18 @@ async fn a_write_that_is_refused_is_told_and_the_others_are_done() {
 }
 
 #[tokio::test]
-async fn a_pass_that_cannot_read_everything_writes_nothing() {
+async fn a_pass_that_cannot_read_every_object_writes_none_and_says_so() {
     let world = World::new();
+    world.pass().await.unwrap();
+    world.pods_serve(3);
+    world.pass().await.unwrap();
+    world.declare(json!({"deployment": {"replicas": 5}}));
     world.server.fail(|call| (call.method == "GET" && call.path == SERVICE).then_some(500));
+    world.server.calls();
     assert!(world.pass().await.is_err());
-    let writes: Vec<String> = world.server.writes();
-    assert_eq!(writes, Vec::<String>::new());
+    let writes: Vec<String> = world.server.writes().into_iter().filter(|write| !write.contains(EVENTS)).collect();
+    assert_eq!(writes, [format!("PATCH {ISSUER}/status")]);
+    assert_eq!(world.condition("Ready"), "Unknown NotApplied could not read Service login: the test says so");
 }
 
 #[tokio::test]
@@ -352,15 +360,27 @@ async fn a_status_that_was_changed_meanwhile_is_not_overwritten() {
     assert_eq!(error.category(), Category::Conflict);
 }
 
-#[test]
-fn labels_of_the_operator_cannot_be_declared() {
-    let world: Value = json!({
+fn refusal(name: &str, declared: Value) -> String {
+    let mut world: Value = json!({
         "apiVersion": "vouch.sh/v1alpha1", "kind": "VouchIssuer", "metadata": {"name": "login"},
-        "spec": {"url": "https://vouch.example.com", "organization": {"name": "E", "emailDomains": ["example.com"]},
-            "deployment": {"labels": {"app.kubernetes.io/instance": "other"}}},
+        "spec": {"url": "https://vouch.example.com", "organization": {"name": "E", "emailDomains": ["example.com"]}},
     });
+    world["spec"][name] = declared;
     let issuer: VouchIssuer = serde_json::from_value(world).unwrap();
     let refusal = validate::validate(&issuer, &[], "image").unwrap_err();
     assert_eq!(refusal.reason, Reason::Invalid);
-    assert!(refusal.message.contains("app.kubernetes.io/instance is set by the operator"), "{}", refusal.message);
+    refusal.message
+}
+
+#[test]
+fn labels_of_the_operator_cannot_be_declared() {
+    let message = refusal("deployment", json!({"labels": {"app.kubernetes.io/instance": "other"}}));
+    assert!(message.contains("app.kubernetes.io/instance is set by the operator"), "{message}");
+}
+
+#[test]
+fn no_configuration_of_a_shared_ingress_controller_is_written_through_the_operator() {
+    let key = "nginx.ingress.kubernetes.io/configuration-snippet";
+    let message = refusal("exposure", json!({"ingress": {"annotations": {key: "access_log off;"}}}));
+    assert!(message.starts_with(&format!("spec.exposure.ingress.annotations: {key} puts text into")), "{message}");
 }

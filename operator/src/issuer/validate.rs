@@ -1,6 +1,9 @@
 //! Whether a `VouchIssuer` may be acted upon: named checks in order, of which the first that fails is what people read.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde_json::{Value, json};
 use vouch_crds::{
+    API_VERSION,
     issuer::{StoreKind, VouchIssuer, VouchIssuerSpec},
     names::label,
 };
@@ -8,11 +11,14 @@ use vouch_issuer::config::url::IssuerUrl;
 
 use crate::{apply::Owner, reason::Reason};
 
+/// So many mistakes are told at once: a condition is read on a screen.
+const TOLD: usize = 10;
+
 /// Another `VouchIssuer` in the same namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sibling {
     /// When it was made; the older one has the namespace.
-    pub created: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>,
+    pub created: Option<Time>,
     /// Decides between two of one moment.
     pub uid: String,
     /// Its name.
@@ -22,8 +28,7 @@ pub struct Sibling {
 impl Sibling {
     /// What matters of a `VouchIssuer`.
     #[must_use]
-    pub fn of(issuer: &VouchIssuer) -> Self {
-        let metadata = &issuer.metadata;
+    pub fn of(metadata: &ObjectMeta) -> Self {
         Self {
             created: metadata.creation_timestamp.clone(),
             uid: metadata.uid.clone().unwrap_or_default(),
@@ -100,14 +105,10 @@ pub fn validate(issuer: &VouchIssuer, siblings: &[Sibling], image: &str) -> Resu
     has_the_namespace(issuer, siblings)?;
     keeps_people_in_the_cluster(issuer)?;
     leaves_our_labels_alone(issuer)?;
-    let metadata = &issuer.metadata;
+    runs_nothing_in_a_shared_controller(issuer)?;
     let url = issuer.spec.url.parse().map_err(|error| invalid(format!("spec.url: {error}")))?;
     Ok(ValidIssuer {
-        owner: Owner {
-            name: metadata.name.clone().unwrap_or_default(),
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            uid: metadata.uid.clone().unwrap_or_default(),
-        },
+        owner: Owner::of(&issuer.metadata),
         url,
         image: issuer.spec.deployment.image.clone().unwrap_or_else(|| image.to_owned()),
         spec: issuer.spec.clone(),
@@ -115,7 +116,7 @@ pub fn validate(issuer: &VouchIssuer, siblings: &[Sibling], image: &str) -> Resu
 }
 
 fn has_the_namespace(issuer: &VouchIssuer, siblings: &[Sibling]) -> Result<(), Refusal> {
-    let this = Sibling::of(issuer);
+    let this = Sibling::of(&issuer.metadata);
     match siblings.iter().filter(|sibling| sibling.uid != this.uid).min() {
         Some(older) if *older < this => Err(Refusal {
             reason: Reason::NamespaceTaken,
@@ -144,6 +145,40 @@ fn leaves_our_labels_alone(issuer: &VouchIssuer) -> Result<(), Refusal> {
         Some(key) => Err(invalid(format!("spec.deployment.labels: {key} is set by the operator; remove it"))),
         None => Ok(()),
     }
+}
+
+/// Whoever declares an issuer may have no right to make an Ingress: what is made for them must not be a way into a controller
+/// that others share, which snippets of its configuration are.
+fn runs_nothing_in_a_shared_controller(issuer: &VouchIssuer) -> Result<(), Refusal> {
+    let annotations = issuer.spec.exposure.ingress.iter().flat_map(|ingress| ingress.annotations.keys());
+    match annotations.into_iter().find(|key| key.to_ascii_lowercase().ends_with("snippet")) {
+        Some(key) => Err(invalid(format!(
+            "spec.exposure.ingress.annotations: {key} puts text into the configuration of the ingress controller, which \
+             others share; remove it"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether pods take the configuration that `issuer` and `others` declare: the answer of the reader that the pods have. They go
+/// on with the configuration before when it is no, so that a federation that was narrowed is as wide as it was.
+///
+/// # Errors
+/// Every mistake, with the object and the field that it is in.
+pub fn is_taken_by_pods(issuer: &VouchIssuer, others: Vec<Value>) -> Result<(), Refusal> {
+    let metadata = &issuer.metadata;
+    let declaration = json!({"apiVersion": API_VERSION, "kind": "VouchIssuer",
+        "metadata": {"name": metadata.name, "namespace": metadata.namespace}, "spec": issuer.spec});
+    let objects: Vec<Value> = [declaration].into_iter().chain(others).collect();
+    let Err(problems) = vouch_issuer::config::load_objects(&objects) else { return Ok(()) };
+    let problems: Vec<String> = problems.as_slice().iter().take(TOLD).map(ToString::to_string).collect();
+    Err(Refusal {
+        reason: Reason::ConfigurationRefused,
+        message: format!(
+            "Pods go on with the configuration that they had, and a pod that starts does not become ready: {}.",
+            problems.join("; ")
+        ),
+    })
 }
 
 fn invalid(message: String) -> Refusal {

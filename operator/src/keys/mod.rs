@@ -39,9 +39,9 @@ use crate::{
     context::Context,
     failure::{self, Category},
     issuer::status::KeysReport,
-    metrics::KEY_STATES,
     reason::Reason,
-    status::Finding,
+    status::{Finding, Truth},
+    tolerant::Tolerant,
 };
 
 /// How often keys are read again because somebody else was faster; each time means that another writer has succeeded.
@@ -50,6 +50,15 @@ const ATTEMPTS: usize = 5;
 /// The keys could not be looked after in this pass.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
+    /// A Secret cannot be read.
+    #[error("could not read Secret {secret}")]
+    Hidden {
+        /// Which.
+        secret: String,
+        /// Why not.
+        #[source]
+        source: kube::Error,
+    },
     /// The API server refused, or did not answer.
     #[error("could not {verb} {object}")]
     Api {
@@ -89,7 +98,7 @@ impl KeysError {
     #[must_use]
     pub fn category(&self) -> Category {
         match self {
-            Self::Api { source, .. } => Category::of(source),
+            Self::Hidden { source, .. } | Self::Api { source, .. } => Category::of(source),
             Self::Contended(_) | Self::Outdated(_) => Category::Conflict,
             Self::Policy(_) => Category::Invalid,
             _ => Category::Transient,
@@ -130,20 +139,43 @@ impl Kept {
         Self { report, failed: None, transitions: Vec::new(), notices: Vec::new() }
     }
 
+    /// A fault of keys that were read does not hide them from whoever counts them.
+    fn faulty(status: &VouchIssuerStatus, fault: &KeyFault) -> Self {
+        let mut kept = Self::stand(status, report::faulty(fault));
+        kept.report.readable = matches!(fault, KeyFault::Restored { .. });
+        kept
+    }
+
     fn failed(issuer: &VouchIssuer, error: KeysError) -> Self {
         let finding = report::undecided(error.category(), failure::chain(&error));
-        let kept = Self::stand(&issuer.status.clone().unwrap_or_default(), finding);
+        let mut kept = Self::stand(&issuer.status.clone().unwrap_or_default(), finding);
+        kept.report.readable = !matches!(error, KeysError::Hidden { .. });
         Self { failed: Some(error), ..kept }
     }
 
+    /// Adds a failure that has not kept the signing keys from being looked after.
+    fn although(mut self, error: Option<KeysError>) -> Self {
+        if let Some(error) = &error
+            && self.report.finding.truth == Truth::True
+        {
+            self.report.finding = report::undecided(error.category(), failure::chain(error));
+        }
+        Self { failed: self.failed.or(error), ..self }
+    }
+
+    /// Shows in metrics how things stand, whatever becomes of the status.
+    pub fn measure(&self, context: &Context, owner: &Owner) {
+        let keys = if self.report.readable { report::labels(&self.report.keys) } else { Vec::new() };
+        context.metrics.set_keys(&owner.namespace, &owner.name, &keys);
+        let next = self.report.next_rotation.as_ref().map(|at| at.0);
+        context.metrics.set_next_rotation(&owner.namespace, &owner.name, next);
+    }
+
     /// Tells people what has turned, once it stands in the status, and counts it.
-    pub async fn announce(&self, context: &Context, owner: &Owner, now: Timestamp) {
+    pub async fn announce(&self, context: &Context, owner: &Owner) {
         for transition in &self.transitions {
             context.metrics.key_changed(&owner.namespace, &owner.name, transition.reason.as_str());
         }
-        let next = self.report.next_rotation.as_ref().map(|at| at.0.duration_since(now).as_secs_f64());
-        let counts: [i64; KEY_STATES.len()] = report::counts(&self.report.keys);
-        context.metrics.set_keys(&owner.namespace, &owner.name, counts, next.unwrap_or(f64::NAN));
         tell(context, owner, &self.notices).await;
     }
 }
@@ -184,11 +216,17 @@ async fn attempt(
     tracing::debug!(namespace = owner.namespace, issuer = owner.name, "signing keys: {plan}");
     let root = plan::plan_root(&observed.root, &declared);
     let needed = root == RootPlan::Make && !matches!(plan, KeyPlan::Stand(_));
-    if needed && !make_root(context, owner, &declared).await? {
-        return Ok(None);
-    }
+    // A root secret that cannot be made holds up pods that start, and no rotation.
+    let without_root = match needed {
+        false => None,
+        true => match make_root(context, owner, &declared).await {
+            Ok(true) => None,
+            Ok(false) => return Ok(None),
+            Err(error) => Some(error),
+        },
+    };
     let (keys, origin) = match plan {
-        KeyPlan::Stand(fault) => return Ok(Some(Kept::stand(&declared.status, report::faulty(&fault)))),
+        KeyPlan::Stand(fault) => return Ok(Some(Kept::faulty(&declared.status, &fault))),
         KeyPlan::Keep(keys) => (keys, adopted(&declared)),
         KeyPlan::Write(work) => {
             let origin = made(&work).or_else(|| adopted(&declared));
@@ -205,7 +243,7 @@ async fn attempt(
         RootPlan::Stand(fault) => Some(fault),
         RootPlan::Keep | RootPlan::Make => None,
     };
-    Ok(Some(Kept::of(&keys, origin, fault, &declared, now)))
+    Ok(Some(Kept::of(&keys, origin, fault, &declared, now).although(without_root)))
 }
 
 fn decide(
@@ -271,7 +309,7 @@ fn made(work: &Work) -> Option<Notice> {
 
 /// The issuer whose Secret has changed or is gone.
 #[must_use]
-pub fn issuer_of(secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<VouchIssuer>> {
+pub fn issuer_of(secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<Tolerant<VouchIssuer>>> {
     let name = secret.metadata.labels.as_ref()?.get(label::INSTANCE)?;
     Some(ObjectRef::new(name).within(secret.metadata.namespace.as_deref()?))
 }

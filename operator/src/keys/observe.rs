@@ -104,7 +104,7 @@ pub async fn gather(reader: &Client, owner: &Owner, url: &str) -> Result<Observe
 
 async fn get(reader: &Client, owner: &Owner, name: String) -> Result<Option<Secret>, KeysError> {
     let api: Api<Secret> = Api::namespaced(reader.clone(), &owner.namespace);
-    api.get_opt(&name).await.map_err(|source| KeysError::Api { verb: "read", object: format!("Secret {name}"), source })
+    api.get_opt(&name).await.map_err(|source| KeysError::Hidden { secret: name, source })
 }
 
 /// Takes a member out of the data.

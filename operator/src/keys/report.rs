@@ -49,11 +49,12 @@ pub fn report(keys: &InForce, fault: Option<&KeyFault>, declared: &Declared, now
         initialized_at: initialized_at.map(Time),
         keys: statuses(set, &declared.status.keys),
         handled_orders: keys.handled.by_annotation().clone(),
+        readable: true,
         next_transition: next_transition(set, policy, now).filter(|at| *at > now),
     }
 }
 
-/// The report of keys that were let be: what was known stays, and the condition says why.
+/// The report of keys that were let be: what was known stays, and the condition says why. Nobody can read them now.
 #[must_use]
 pub fn unchanged(status: &VouchIssuerStatus, finding: Finding) -> KeysReport {
     KeysReport {
@@ -63,6 +64,7 @@ pub fn unchanged(status: &VouchIssuerStatus, finding: Finding) -> KeysReport {
         initialized_at: status.keys_initialized_at.clone(),
         keys: status.keys.clone(),
         handled_orders: status.handled_orders.clone(),
+        readable: false,
         next_transition: None,
     }
 }
@@ -195,9 +197,21 @@ const fn algorithm(algorithm: Algorithm) -> SigningAlgorithm {
     }
 }
 
-/// How many keys are in each state, in the order of `metrics::KEY_STATES`.
+/// The algorithm and state of each key, as the labels of a metric.
 #[must_use]
-pub fn counts(keys: &[KeyStatus]) -> [i64; 4] {
-    [KeyState::Next, KeyState::Active, KeyState::Retired, KeyState::Revoked]
-        .map(|state| i64::try_from(keys.iter().filter(|key| key.state == state).count()).unwrap_or(i64::MAX))
+pub fn labels(keys: &[KeyStatus]) -> Vec<(&'static str, &'static str)> {
+    let label = |key: &KeyStatus| {
+        let algorithm = match key.algorithm {
+            SigningAlgorithm::Es256 => Algorithm::Es256,
+            SigningAlgorithm::Rs256 => Algorithm::Rs256,
+        };
+        let state = match key.state {
+            KeyState::Next => "Next",
+            KeyState::Active => "Active",
+            KeyState::Retired => "Retired",
+            KeyState::Revoked => "Revoked",
+        };
+        (algorithm.as_str(), state)
+    };
+    keys.iter().map(label).collect()
 }

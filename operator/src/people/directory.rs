@@ -16,9 +16,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use kube::runtime::{reflector::ObjectRef, watcher::Event};
-use vouch_crds::{issuer::VouchIssuer, names::condition};
+use vouch_crds::names::condition;
 
-use super::person::{Known, Person};
+use super::{
+    organization::Organization,
+    person::{Known, Person},
+};
 use crate::{issuer::validate::Sibling, reason::Reason, status::Finding};
 
 /// Namespace and name.
@@ -113,7 +116,7 @@ impl Directory {
     }
 
     /// Takes what a watch has seen of an issuer. Returns whom something is to be said of anew.
-    pub fn take_issuer(&mut self, event: Event<VouchIssuer>) -> Vec<ObjectRef<Person>> {
+    pub fn take_issuer(&mut self, event: Event<Organization>) -> Vec<ObjectRef<Person>> {
         match event {
             Event::Init => {
                 self.issuer_listing = Some(HashMap::new());
@@ -271,8 +274,8 @@ impl Directory {
     /// Everybody in a namespace is looked at anew when its domains are others than before.
     fn change_issuer(
         &mut self,
-        issuer: &VouchIssuer,
-        change: impl FnOnce(&mut HashMap<Box<str>, Issuers>, &VouchIssuer),
+        issuer: &Organization,
+        change: impl FnOnce(&mut HashMap<Box<str>, Issuers>, &Organization),
     ) -> Vec<ObjectRef<Person>> {
         let namespace = issuer.metadata.namespace.clone().unwrap_or_default();
         let before = self.domains(&namespace).map(<[String]>::to_vec);
@@ -291,16 +294,16 @@ fn is_damaged(known: &Known) -> Option<(Reason, String)> {
     Some((Reason::StatusCorrupt, format!("The issuer cannot read this object and ignores it: {damage}.")))
 }
 
-fn put_issuer(issuers: &mut HashMap<Box<str>, Issuers>, issuer: &VouchIssuer) {
+fn put_issuer(issuers: &mut HashMap<Box<str>, Issuers>, issuer: &Organization) {
     remove_issuer(issuers, issuer);
     if issuer.metadata.deletion_timestamp.is_none() {
         let namespace = issuer.metadata.namespace.clone().unwrap_or_default();
-        let domains = issuer.spec.organization.email_domains.clone();
-        issuers.entry(namespace.into()).or_default().insert(Sibling::of(issuer), domains);
+        let domains = issuer.email_domains.clone();
+        issuers.entry(namespace.into()).or_default().insert(Sibling::of(&issuer.metadata), domains);
     }
 }
 
-fn remove_issuer(issuers: &mut HashMap<Box<str>, Issuers>, issuer: &VouchIssuer) {
+fn remove_issuer(issuers: &mut HashMap<Box<str>, Issuers>, issuer: &Organization) {
     let namespace = issuer.metadata.namespace.as_deref().unwrap_or_default();
     if let Some(found) = issuers.get_mut(namespace) {
         found.retain(|sibling, _| Some(&sibling.name) != issuer.metadata.name.as_ref());

@@ -11,6 +11,7 @@
 //! which), so there is nothing to end then.
 
 pub mod directory;
+pub mod organization;
 pub mod person;
 #[cfg(test)]
 mod tests;
@@ -28,10 +29,11 @@ use kube::runtime::{
     reflector::{self, ObjectRef},
     watcher,
 };
-use vouch_crds::{issuer::VouchIssuer, moment::Moment};
+use vouch_crds::moment::Moment;
 
 use self::{
     directory::Directory,
+    organization::Organization,
     person::{Person, Reported},
 };
 use crate::{
@@ -70,7 +72,7 @@ pub async fn run(context: Arc<Context>, watched: Watched, stop: impl Future<Outp
         let directory = directory.clone();
         move |event| directory.lock().take(event)
     });
-    let issuers = watcher(watched.api::<VouchIssuer>(&context.reader), config()).default_backoff().map_ok({
+    let issuers = watcher(watched.api::<Organization>(&context.reader), config()).default_backoff().map_ok({
         let directory = directory.clone();
         move |event| directory.lock().take_issuer(event)
     });
@@ -85,12 +87,12 @@ pub async fn run(context: Arc<Context>, watched: Watched, stop: impl Future<Outp
             Box::pin(pass(person, context, work, status_category))
         },
         |_, failed, context| retry(failed, &context),
-        context,
+        Arc::clone(&context),
         store,
         Box::pin(queue),
         watched.config(),
     );
-    drain(passes, |_, _| {}).await;
+    drain(passes, &context, |_, _| {}).await;
 }
 
 fn status_category(error: &StatusError) -> Category {

@@ -5,6 +5,7 @@ mod decisions;
 mod faults;
 mod laws;
 mod passes;
+mod unhindered;
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 use vouch_crds::{
     issuer::{KeyState, KeyStatus, VouchIssuer},
-    names::signing_keys,
+    names::{annotation, signing_keys},
 };
 use vouch_keyring::{Algorithm, ChangeContext, KeySet, Kid, SystemKeyGenerator};
 

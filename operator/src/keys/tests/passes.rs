@@ -10,7 +10,6 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use tokio::sync::watch;
-use vouch_crds::names::annotation;
 
 use super::*;
 use crate::{
@@ -20,23 +19,23 @@ use crate::{
     testing::{ApiServer, Call},
 };
 
-const ISSUER: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchissuers/login";
-const KEYS: &str = "/api/v1/namespaces/vouch/secrets/login-signing-keys";
-const ROOT: &str = "/api/v1/namespaces/vouch/secrets/login-root-secret";
-const SECRETS: &str = "/api/v1/namespaces/vouch/secrets";
+pub(super) const ISSUER: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchissuers/login";
+pub(super) const KEYS: &str = "/api/v1/namespaces/vouch/secrets/login-signing-keys";
+pub(super) const ROOT: &str = "/api/v1/namespaces/vouch/secrets/login-root-secret";
+pub(super) const SECRETS: &str = "/api/v1/namespaces/vouch/secrets";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/vouch/events";
 
 thread_local! {
-    static NOW: Cell<i64> = const { Cell::new(0) };
+    pub(super) static NOW: Cell<i64> = const { Cell::new(0) };
 }
 
-struct World {
-    server: ApiServer,
-    context: Arc<Context>,
+pub(super) struct World {
+    pub(super) server: ApiServer,
+    pub(super) context: Arc<Context>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         NOW.set(0);
         let server = ApiServer::default();
         let context = server.context(&watch::Sender::default(), || at(NOW.get()));
@@ -44,7 +43,7 @@ impl World {
         Self { server, context }
     }
 
-    async fn made() -> Self {
+    pub(super) async fn made() -> Self {
         let world = Self::new();
         world.pass().await.unwrap();
         world.pass().await.unwrap();
@@ -52,37 +51,41 @@ impl World {
         world
     }
 
-    async fn pass(&self) -> Result<kube::runtime::controller::Action, ReconcileError> {
+    pub(super) async fn pass(&self) -> Result<kube::runtime::controller::Action, ReconcileError> {
         let issuer: VouchIssuer = serde_json::from_value(self.server.get(ISSUER).unwrap()).unwrap();
         reconcile(Arc::new(issuer), Arc::clone(&self.context)).await
     }
 
     /// Writes of one pass to Secrets and to the issuer.
-    async fn writes(&self) -> Vec<String> {
+    pub(super) async fn writes(&self) -> Vec<String> {
         self.server.calls();
         self.pass().await.unwrap();
         self.server.writes().into_iter().filter(|write| write.contains(SECRETS) || write.contains(ISSUER)).collect()
     }
 
-    fn set(&self) -> KeySet {
+    pub(super) fn set(&self) -> KeySet {
         set_of(&self.server.get(KEYS).unwrap())
     }
 
-    fn order(&self, name: &str, value: &str) {
+    pub(super) fn order(&self, name: &str, value: &str) {
         let mut issuer = self.server.get(ISSUER).unwrap();
         issuer["metadata"]["annotations"][name] = json!(value);
         self.server.put(ISSUER, issuer);
     }
 
-    fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Value {
         self.server.get(ISSUER).unwrap()["status"].clone()
     }
 
-    /// `status reason` of `KeysReady`.
-    fn keys_ready(&self) -> String {
+    /// `status reason` of a condition.
+    pub(super) fn condition(&self, kind: &str) -> String {
         let conditions = self.status()["conditions"].as_array().cloned().unwrap_or_default();
-        let found = conditions.iter().find(|condition| condition["type"] == "KeysReady").unwrap();
+        let found = conditions.iter().find(|condition| condition["type"] == kind).unwrap();
         format!("{} {}", found["status"].as_str().unwrap(), found["reason"].as_str().unwrap())
+    }
+
+    fn keys_ready(&self) -> String {
+        self.condition("KeysReady")
     }
 
     fn events(&self) -> Vec<String> {
@@ -154,7 +157,7 @@ async fn keys_are_written_before_they_are_reported() {
         metrics.contains(r#"signing_key_changes_total{namespace="vouch",issuer="login",change="KeyActivated"} 2"#),
         "{metrics}"
     );
-    assert!(metrics.contains(r#"signing_keys{namespace="vouch",issuer="login",state="Retired"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"issuer="login",algorithm="ES256",state="Retired"} 1"#), "{metrics}");
     assert_eq!(world.events().iter().filter(|reason| *reason == "KeyActivated").count(), 1);
 }
 

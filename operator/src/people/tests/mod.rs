@@ -10,9 +10,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use serde_json::{Value, json};
-use vouch_crds::issuer::VouchIssuer;
 
-use super::{directory::Directory, person::Person};
+use super::{directory::Directory, organization::Organization, person::Person};
 
 const PEOPLE: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchusers";
 
@@ -39,7 +38,7 @@ fn person(value: Value) -> Person {
     serde_json::from_value(value).unwrap()
 }
 
-fn issuer(name: &str, domains: &[&str]) -> VouchIssuer {
+fn issuer(name: &str, domains: &[&str]) -> Organization {
     serde_json::from_value(json!({
         "apiVersion": "vouch.sh/v1alpha1", "kind": "VouchIssuer",
         "metadata": {"name": name, "namespace": "vouch", "uid": uid(name), "creationTimestamp": "2026-01-01T00:00:00Z"},
