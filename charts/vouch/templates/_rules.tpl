@@ -1,8 +1,8 @@
 {{/*
 What the operator may do where it acts. Every rule is needed; none is for convenience.
 
-It makes a Role for the pods of each issuer, and nobody can grant what they do not hold: the second part is there for that,
-so that the operator needs neither `escalate` nor `bind`.
+It makes a Role for the pods of each issuer, and nobody can grant what they do not hold: some verbs are there for that, so that
+the operator needs neither `escalate` nor `bind`.
 */}}
 {{- define "vouch.rules" -}}
 # What people declare, and what the operator reports of it.
@@ -56,7 +56,7 @@ so that the operator needs neither `escalate` nor `bind`.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-# Held only to be granted to the pods of an issuer.
+# Attestation roots, when an issuer names a ConfigMap with them; its pods follow it.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [list, watch]
