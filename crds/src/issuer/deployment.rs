@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::KeyRef;
-use crate::schema;
+use crate::{
+    duration::{self, Duration},
+    schema,
+};
 
 /// Where people and their keys are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -61,6 +64,12 @@ pub struct Deployment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub log: Option<String>,
+    /// How long a pod that is told to stop goes on taking new requests: until every load balancer has noticed. It then has a
+    /// minute for those in flight. Unset: 10s, and 45s for a Service of type LoadBalancer with externalTrafficPolicy Local,
+    /// whose load balancer asks each node whether it has a pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = duration::between(Duration::seconds(1), Duration::minutes(10)))]
+    pub drain_delay: Option<Duration>,
     /// Labels of the pods, beside those of the operator.
     #[serde(default)]
     #[schemars(extend("maxProperties" = 50))]
@@ -96,6 +105,7 @@ impl Default for Deployment {
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),
             log: None,
+            drain_delay: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
             topology_spread: TopologySpread::default(),

@@ -13,13 +13,19 @@ use k8s_openapi::{
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
-use vouch_crds::{issuer::ImagePullPolicy, names::port};
+use vouch_crds::{
+    issuer::{ExternalTrafficPolicy, ImagePullPolicy, ServiceType},
+    names::port,
+};
 use vouch_issuer::{command::env, http::private};
 
 use super::{ValidIssuer, pod_labels, pod_selector, public_port, unless_empty};
 
-/// How long a pod goes on accepting connections after it was told to stop: until every load balancer knows.
+/// How long a pod goes on accepting connections after it was told to stop: until every node and Ingress knows.
 pub(super) const DRAIN_DELAY: Duration = Duration::from_secs(10);
+/// The same where a load balancer must notice that a node has no pod any more: clouds ask a node every 5 to 10 seconds and
+/// believe the third answer.
+pub(super) const BALANCED_DRAIN_DELAY: Duration = Duration::from_secs(45);
 /// How long the requests in flight may take then. An agent's watch, the longest, is held for up to 55 seconds.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// For everything else that a pod does when it stops.
@@ -52,6 +58,19 @@ pub(super) fn deployment(issuer: &ValidIssuer) -> Deployment {
     Deployment { spec: Some(spec), ..Deployment::default() }
 }
 
+fn drain_delay(issuer: &ValidIssuer) -> Duration {
+    let service = &issuer.spec().exposure.service;
+    let by_node =
+        service.type_ == ServiceType::LoadBalancer && service.external_traffic_policy == ExternalTrafficPolicy::Local;
+    let usual = if by_node { BALANCED_DRAIN_DELAY } else { DRAIN_DELAY };
+    issuer.spec().deployment.drain_delay.map_or(usual, Duration::from)
+}
+
+/// After that the kubelet kills the pod.
+fn grace_period(issuer: &ValidIssuer) -> Duration {
+    drain_delay(issuer) + DRAIN_TIMEOUT + STOP_MARGIN
+}
+
 fn pod_metadata(issuer: &ValidIssuer) -> ObjectMeta {
     let declared = &issuer.spec().deployment;
     let mut labels = declared.labels.clone();
@@ -67,7 +86,7 @@ fn pod(issuer: &ValidIssuer) -> PodSpec {
         service_account_name: Some(issuer.name().to_owned()),
         automount_service_account_token: Some(true),
         enable_service_links: Some(false),
-        termination_grace_period_seconds: i64::try_from((DRAIN_DELAY + DRAIN_TIMEOUT + STOP_MARGIN).as_secs()).ok(),
+        termination_grace_period_seconds: i64::try_from(grace_period(issuer).as_secs()).ok(),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(NOBODY),
@@ -136,7 +155,7 @@ fn arguments(issuer: &ValidIssuer) -> Vec<String> {
         format!("--issuer={}", issuer.name()),
         format!("--listen=0.0.0.0:{}", port::PUBLIC),
         format!("--private-listen=0.0.0.0:{}", port::PRIVATE),
-        format!("--drain-delay={}s", DRAIN_DELAY.as_secs()),
+        format!("--drain-delay={}s", drain_delay(issuer).as_secs()),
         format!("--drain-timeout={}s", DRAIN_TIMEOUT.as_secs()),
     ];
     if issuer.spec().exposure.tls.is_some() {

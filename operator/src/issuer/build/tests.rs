@@ -93,6 +93,22 @@ fn a_pod_may_stop_for_longer_than_its_longest_request_lasts() {
 }
 
 #[test]
+fn a_pod_goes_on_accepting_for_as_long_as_what_stands_before_it_may_take_to_notice() {
+    let delay_and_grace = |declared: Value| {
+        let pod = pod(declared);
+        let arguments = pod["containers"][0]["args"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let delay = arguments.filter_map(|argument| argument.strip_prefix("--drain-delay=")).next().unwrap().to_owned();
+        (delay, pod["terminationGracePeriodSeconds"].as_u64().unwrap())
+    };
+    let service = |policy: &str| json!({"service": {"type": "LoadBalancer", "externalTrafficPolicy": policy}});
+    assert_eq!(delay_and_grace(json!({})), ("10s".to_owned(), 80));
+    assert_eq!(delay_and_grace(json!({"exposure": service("Cluster")})), ("10s".to_owned(), 80));
+    assert_eq!(delay_and_grace(json!({"exposure": service("Local")})), ("45s".to_owned(), 115));
+    let declared = json!({"exposure": service("Local"), "deployment": {"drainDelay": "2m"}});
+    assert_eq!(delay_and_grace(declared), ("120s".to_owned(), 190));
+}
+
+#[test]
 fn pods_are_probed_where_people_are_not() {
     let container = pod(json!({}))["containers"][0].clone();
     assert_eq!(container["readinessProbe"]["httpGet"], json!({"path": "/readyz", "port": "metrics", "scheme": "HTTP"}));
