@@ -103,7 +103,7 @@ fn of_issuers() -> Values {
         ("VouchIssuer.spec.authenticators.attestationRoots.configMapRef.name", vec![json!("Roots")]),
         ("VouchIssuer.spec.aws.tokenLifetime", vec![not_a_duration.clone(), json!("6m")]),
         ("VouchIssuer.spec.deployment.autoscaling", vec![json!({"minReplicas": 5})]),
-        ("VouchIssuer.spec.deployment.drainDelay", vec![not_a_duration.clone(), json!("0s")]),
+        ("VouchIssuer.spec.deployment.drainDelay", vec![not_a_duration.clone(), json!("11m")]),
         ("VouchIssuer.spec.deployment.imagePullSecrets[]", vec![json!("Pull")]),
         ("VouchIssuer.spec.deployment.topologySpread.keys[]", vec![json!("kubernetes.io/host name")]),
         ("VouchIssuer.spec.enrollment.inviteLifetime", vec![not_a_duration.clone(), json!("31d")]),
