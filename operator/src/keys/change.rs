@@ -48,13 +48,16 @@ pub struct Changed {
 /// # Errors
 /// When no key can be made.
 pub fn carry_out(work: Work, context: &ChangeContext<'_>) -> Result<Changed, ChangeError> {
-    let (InForce { mut set, handled }, orders) = match work {
-        Work::Change { from, orders } => (from, orders),
+    let (InForce { mut set, handled }, resurrected, orders) = match work {
+        Work::Change { from, resurrected, orders } => (from, resurrected, orders),
         Work::Make { handled, .. } => {
             let (set, _) = KeySet::initialize(context)?;
             return Ok(Changed { keys: InForce { set, handled }, notices: Vec::new() });
         }
     };
+    for kid in &resurrected {
+        withdraw(&mut set, kid, context)?;
+    }
     let mut notices = Vec::new();
     for pending in &orders {
         notices.extend(match &pending.order {
@@ -67,6 +70,14 @@ pub fn carry_out(work: Work, context: &ChangeContext<'_>) -> Result<Changed, Cha
     set.advance(context)?;
     let handled = orders.iter().fold(handled, Handled::and);
     Ok(Changed { keys: InForce { set, handled }, notices })
+}
+
+/// Revokes a key again. What else could be said against it has been said when it was revoked first.
+fn withdraw(set: &mut KeySet, kid: &Kid, context: &ChangeContext<'_>) -> Result<(), ChangeError> {
+    match set.revoke(kid, LeadRule::Keep, context) {
+        Err(RevokeError::Change(error)) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn accept_clock(set: &mut KeySet, pending: &Pending, context: &ChangeContext<'_>) -> Notice {

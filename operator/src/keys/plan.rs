@@ -58,10 +58,10 @@ impl Declared {
         self.status.keys.iter().filter(|key| key.state == KeyState::Revoked)
     }
 
-    /// A key that the set publishes although it was revoked.
+    /// The keys that the set publishes although they were revoked.
     #[must_use]
-    pub fn resurrected(&self, set: &KeySet) -> Option<Kid> {
-        self.revoked().filter_map(|key| key.kid.parse().ok()).find(|kid| set.key(kid).is_some())
+    pub fn resurrected(&self, set: &KeySet) -> Vec<Kid> {
+        self.revoked().filter_map(|key| key.kid.parse().ok()).filter(|kid| set.key(kid).is_some()).collect()
     }
 }
 
@@ -99,6 +99,9 @@ pub enum Work {
     Change {
         /// The keys as they are.
         from: InForce,
+        /// Keys that were revoked and have come back. They are withdrawn before anything else is done, or an order about
+        /// one of them could let another one sign.
+        resurrected: Vec<Kid>,
         /// In this order.
         orders: Vec<Pending>,
     },
@@ -150,17 +153,18 @@ pub fn plan(stored: Option<&KeySecret>, declared: &Declared, now: Timestamp) -> 
 
 fn keep_or_change(from: InForce, labelled: bool, declared: &Declared, secret: String, now: Timestamp) -> KeyPlan {
     let mut orders = declared.orders.pending(&from.handled);
-    if let Some(kid) = declared.resurrected(&from.set) {
+    let resurrected = declared.resurrected(&from.set);
+    if let Some(kid) = resurrected.first() {
         orders.retain(|pending| matches!(pending.order, Ok(Order::Revoke { .. })));
         return match orders.is_empty() {
-            true => KeyPlan::Stand(KeyFault::Restored { secret, kid }),
-            false => KeyPlan::Write(Work::Change { from, orders }),
+            true => KeyPlan::Stand(KeyFault::Restored { secret, kid: kid.clone() }),
+            false => KeyPlan::Write(Work::Change { from, resurrected, orders }),
         };
     }
     let due = !vouch_keyring::plan(&from.set, &declared.policy, now).is_empty();
     match orders.is_empty() && !due && labelled {
         true => KeyPlan::Keep(from),
-        false => KeyPlan::Write(Work::Change { from, orders }),
+        false => KeyPlan::Write(Work::Change { from, resurrected, orders }),
     }
 }
 

@@ -153,6 +153,25 @@ fn an_order_that_still_stands_heals_an_older_backup_by_itself() {
 }
 
 #[test]
+fn an_order_that_still_stands_lets_no_other_revoked_key_sign_again() {
+    let mut model = Model::made();
+    model.wait(LEAD);
+    let (backup, first) = (model.secret.clone(), active(&model.set()).unwrap());
+    let next = model.kid_of(KeyState::Next).unwrap();
+    for order in [next.clone(), format!("{first},now")] {
+        model.order(annotation::REVOKE_KEY, order);
+        model.pass(End::Done);
+        model.wait(1);
+    }
+    // The order about the key that signed stands, and the backup does not know that it has been carried out.
+    model.secret = backup;
+    model.pass(End::Done);
+    let set = model.set();
+    assert!(set.key(&first).is_none() && set.key(&next.parse().unwrap()).is_none());
+    assert!(active(&set).is_some(), "the order says that a key is to sign now");
+}
+
+#[test]
 fn a_revoked_key_is_remembered_when_the_secret_forgets_it() {
     let mut model = Model::made();
     let (lost, kid) = (model.set(), active(&model.set()).unwrap());
