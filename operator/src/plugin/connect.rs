@@ -90,3 +90,46 @@ async fn configuration(args: &ClusterArgs) -> Result<Config, Trouble> {
         other => Trouble::NoKubeconfig(other.to_string()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use axum::{Router, http::StatusCode};
+    use k8s_openapi::api::core::v1::Pod;
+    use kube::Api;
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_api_server_that_asks_for_patience_is_asked_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let patience = Router::new().fallback(async move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            (StatusCode::SERVICE_UNAVAILABLE, [("Retry-After", "0")])
+        });
+        drop(tokio::spawn(async move { axum::serve(listener, patience).await }));
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = folder.path().join("config");
+        let context = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": server}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "users": [{"name": "test", "user": {}}],
+        });
+        std::fs::write(&kubeconfig, context.to_string()).unwrap();
+        let args = ClusterArgs { kubeconfig: Some(kubeconfig), ..ClusterArgs::default() };
+        let connection = Connection::open(&args).await.unwrap();
+        assert!(Api::<Pod>::default_namespaced(connection.client).get("a").await.is_err());
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+}
