@@ -4,7 +4,9 @@
 use std::{
     error::Error,
     fs,
+    io::{self, Write as _},
     iter::successors,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -109,7 +111,7 @@ impl Pod {
         fs::create_dir(&folder).unwrap();
         let child = Command::new(tool("VOUCH_ISSUER"))
             .args(["serve", "--issuer=vouch", "--namespace=vouch"])
-            .args(["--listen=127.0.0.1:0", "--private-listen=127.0.0.1:0", "--ready-file"])
+            .args(["--listen=127.0.0.1:0", "--private-listen=127.0.0.1:0", "--drain-delay=10m", "--ready-file"])
             .arg(folder.join("ready"))
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
@@ -121,6 +123,18 @@ impl Pod {
 
     fn is_ready(&self) -> bool {
         self.folder.join("ready").exists()
+    }
+
+    /// The status line and everything else that it answers on its readiness.
+    fn readiness(&self) -> String {
+        let ready: Value = serde_json::from_slice(&fs::read(self.folder.join("ready")).unwrap()).unwrap();
+        let mut stream = TcpStream::connect(ready["private"].as_str().unwrap()).unwrap();
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n").unwrap();
+        io::read_to_string(stream).unwrap()
+    }
+
+    fn terminate(&self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
     }
 
     /// Without the marks of text in text.
@@ -204,4 +218,7 @@ pub(crate) fn need_every_right(cluster: &ControlPlane) {
         assert!(right.is_missed_in(&words), "nothing needs {right:?}: {words}");
     }
     assert!(!whole.log().contains("forbidden"), "{}", whole.log());
+    whole.terminate();
+    until("it to drain", || whole.readiness().contains(r#""lifecycle":"draining""#));
+    assert!(whole.readiness().starts_with("HTTP/1.1 200"), "its endpoints go by its deletion: {}", whole.readiness());
 }
