@@ -24,6 +24,6 @@ pub mod reason;
 pub mod reference;
 pub mod run;
 pub mod status;
-pub mod tolerant;
 #[cfg(test)]
 mod testing;
+pub mod tolerant;

@@ -54,7 +54,10 @@ async fn attestation_roots_that_are_missing_or_no_certificates_are_told_of() {
         .declare(json!({"authenticators": {"attestationRoots": {"configMapRef": {"name": "roots", "key": "ca.pem"}}}}));
     world.pass().await.unwrap();
     let ready = world.condition("Ready");
-    assert!(ready.starts_with("False ConfigurationRefused") && ready.contains("is roots; there is no such ConfigMap"), "{ready}");
+    assert!(
+        ready.starts_with("False ConfigurationRefused") && ready.contains("is roots; there is no such ConfigMap"),
+        "{ready}"
+    );
     let roots = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "roots", "namespace": "vouch"},
         "data": {"ca.pem": "no certificate"}});
     world.server.put(CONFIG_MAP, roots);
