@@ -133,7 +133,7 @@ fn an_operator_of_some_namespaces_has_no_rights_in_the_cluster() {
 fn an_operator_of_the_cluster_is_elected_in_its_own_namespace() {
     let objects = render(&["scope=Cluster", "rbac.userRoles.create=false"]);
     let everywhere = the(&objects, "ClusterRole");
-    assert_eq!(everywhere["metadata"]["name"], "vouch-vouch-operator", "two releases must not share it");
+    assert_eq!(everywhere["metadata"]["name"], "vouch:vouch-operator", "two releases must not share it");
     assert_eq!(everywhere["rules"].as_array().unwrap(), &rules());
     let lease = the(&objects, "Role");
     assert_eq!(lease["metadata"]["namespace"], "vouch");

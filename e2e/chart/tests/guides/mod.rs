@@ -124,7 +124,7 @@ fn every_command_can_be_typed() {
 }
 
 /// The parts of an issuer that a page shows are laid over this one.
-fn issuer_with(part: Value) -> Value {
+fn issuer_with(part: &Value) -> Value {
     let mut issuer = json!({
         "apiVersion": "vouch.sh/v1alpha1", "kind": "VouchIssuer", "metadata": {"name": "vouch", "namespace": "vouch"},
         "spec": {"url": "https://vouch.example.com", "organization": {"name": "Example Inc", "emailDomains": ["example.com"]}},
@@ -149,7 +149,7 @@ fn every_manifest_is_taken() {
                     cluster.takes(&object, &judged);
                     objects += 1;
                 } else if object.get("spec").is_some() {
-                    cluster.takes(&issuer_with(object), &judged);
+                    cluster.takes(&issuer_with(&object), &judged);
                     objects += 1;
                 } else {
                     let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
