@@ -1,6 +1,6 @@
 //! What the cluster has, read once at the beginning of a pass.
 
-use futures::future::try_join_all;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, ResourceExt as _,
@@ -16,6 +16,9 @@ use vouch_crds::{
 
 use super::{build, validate::Sibling};
 use crate::apply::{Kind, Live, OptionalApis, Owner};
+
+/// Requests under way at once. Each has a connection with TLS of its own, which stays open for a while.
+const AT_ONCE: usize = 4;
 
 /// Something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +49,8 @@ pub async fn siblings(reader: &Client, namespace: &str) -> Result<Vec<Sibling>, 
 /// When one cannot be read. A part of the truth would look like objects that are missing.
 pub async fn live(reader: &Client, owner: &Owner, apis: &OptionalApis) -> Result<Live, GatherError> {
     let slots = build::slots(&owner.name).into_iter().filter(|(kind, _)| apis.serves(*kind));
-    let found = try_join_all(slots.map(|(kind, name)| get(reader, owner, kind, name))).await?;
-    Ok(found.into_iter().flatten().collect())
+    let found = stream::iter(slots.map(|(kind, name)| get(reader, owner, kind, name))).buffer_unordered(AT_ONCE);
+    found.try_filter_map(|found| async { Ok(found) }).try_collect().await
 }
 
 /// The objects that configure an issuer beside its own, as manifests: what people declare, as its pods read it.
