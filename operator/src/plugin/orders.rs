@@ -67,7 +67,9 @@ impl Order {
         match state(issuer.status.as_ref(), kid) {
             None => Err(Trouble::UnknownKid { issuer: issuer.name_any(), kid: kid.to_string() }),
             // A backup may have brought it back, and only the operator knows.
-            Some(KeyState::Revoked) if !now && !is_restored(issuer) => Err(Trouble::AlreadyRevoked { kid: kid.to_string() }),
+            Some(KeyState::Revoked) if !now && !is_restored(issuer) => {
+                Err(Trouble::AlreadyRevoked { kid: kid.to_string() })
+            }
             Some(_) => Ok(()),
         }
     }

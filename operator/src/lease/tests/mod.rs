@@ -83,4 +83,3 @@ fn answering() -> Client {
     let answer = || Response::new(Body::from(br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{}}"#.to_vec()));
     Client::new(tower::service_fn(move |_: http::Request<Body>| async move { Ok::<_, kube::Error>(answer()) }), "vouch")
 }
-
