@@ -29,7 +29,7 @@ use crate::{
     context::Context,
     failure::{self, Category},
     issuer, keys, people,
-    tolerant::{self, Tolerant},
+    tolerant::Tolerant,
 };
 
 /// Events of an object that come this close together wake its controller once.
@@ -105,10 +105,7 @@ async fn issuers(context: &Arc<Context>, watched: &Watched, stop: impl Future<Ou
     let (wake, woken) = mpsc::channel(1);
     let optional = tokio::spawn(follow_optional(Arc::clone(context), watched.clone(), wake));
     let passes = controller.reconcile_all_on(woken).graceful_shutdown_on(stop).run(
-        |object, context| {
-            let work = |object, context| tolerant::reconcile(object, context, issuer::reconcile);
-            pass(object, context, work, issuer::ReconcileError::category)
-        },
+        |object, context| pass(object, context, issuer::reconcile_or_tell, issuer::ReconcileError::category),
         |_, failed, context| retry(failed, &context),
         Arc::clone(context),
     );

@@ -186,16 +186,18 @@ mod tests {
         assert!(matches!(&found[..], [Tolerant::Unreadable(_), Tolerant::Readable(_)]), "{found:?}");
 
         let later = Arc::new(found[0].clone());
-        let done = reconcile(later, Arc::clone(&context), issuer::reconcile).await.unwrap();
+        let done = issuer::reconcile_or_tell(later, Arc::clone(&context)).await.unwrap();
         assert_eq!(done, Action::await_change());
         let status = server.get(&format!("{ISSUERS}/later")).unwrap()["status"].clone();
         assert_eq!(status["conditions"][0]["reason"], "Invalid");
         assert_eq!(status["observedGeneration"], 3);
         let message = status["conditions"][0]["message"].as_str().unwrap();
         assert!(message.contains("unknown variant `CarrierPigeon`"), "{message}");
+        let metrics = context.metrics.render().unwrap();
+        assert!(metrics.contains(r#"issuer_ready{namespace="vouch",issuer="later"} 0"#), "{metrics}");
         let again = api.get("later").await.unwrap();
         server.calls();
-        reconcile(Arc::new(again), Arc::clone(&context), issuer::reconcile).await.unwrap();
+        issuer::reconcile_or_tell(Arc::new(again), Arc::clone(&context)).await.unwrap();
         assert_eq!(server.writes(), Vec::<String>::new());
     }
 }

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::{core::DynamicObject, runtime::controller};
+use kube::{Resource as _, core::DynamicObject, runtime::controller};
 use vouch_crds::{
     issuer::{VouchIssuer, VouchIssuerStatus},
     names::condition,
@@ -34,6 +34,7 @@ use crate::{
     keys::{self, KeysError},
     reason::Reason,
     status::{Finding, StatusError, Truth, turned},
+    tolerant::{self, Tolerant},
 };
 
 /// How long an issuer that is as declared is left alone, at least.
@@ -75,6 +76,21 @@ impl ReconcileError {
             Self::Apply(ApplyError::Foreign(_)) => Category::Transient,
         }
     }
+}
+
+/// One pass over one issuer, or over one that this version cannot read: it is not ready, and people are told.
+///
+/// # Errors
+/// Those of [`reconcile`], or when the condition cannot be written.
+pub async fn reconcile_or_tell(
+    issuer: Arc<Tolerant<VouchIssuer>>,
+    context: Arc<Context>,
+) -> Result<controller::Action, ReconcileError> {
+    if let Tolerant::Unreadable(_) = &*issuer {
+        let Owner { name, namespace, .. } = Owner::of(issuer.meta());
+        context.metrics.set_ready(&namespace, &name, false);
+    }
+    tolerant::reconcile(issuer, context, reconcile).await
 }
 
 /// What a pass came to.
