@@ -74,6 +74,16 @@ pub fn is_outage(error: &kube::Error) -> bool {
     }
 }
 
+/// Whether nothing was said about the object: the connection was lost, or the API server asked for patience.
+#[must_use]
+pub fn is_silence(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => true,
+        kube::Error::Api(status) => status.code == 429,
+        _ => false,
+    }
+}
+
 /// A failure with its causes, as one sentence for people.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {

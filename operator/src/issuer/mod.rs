@@ -154,7 +154,10 @@ pub async fn reconcile(issuer: Arc<VouchIssuer>, context: Arc<Context>) -> Resul
 
 /// A pass that cannot find out how things stand.
 fn unfinished(error: ReconcileError, keys: Option<KeysReport>) -> Outcome {
-    let findings = status::unknown(&failure::chain(&error), keys.as_ref());
+    let findings = match &error {
+        ReconcileError::Gather(gather) if failure::is_silence(&gather.source) => status::interrupted(keys.as_ref()),
+        _ => status::unknown(&failure::chain(&error), keys.as_ref()),
+    };
     Outcome { findings, known: Known { keys, ..Known::default() }, failed: Some(error) }
 }
 

@@ -79,12 +79,20 @@ pub fn refused(refusal: &Refusal, keys: Option<&KeysReport>) -> Vec<Finding> {
 /// The conditions after a pass that could not find out how things stand. A fault of the keys is known all the same.
 #[must_use]
 pub fn unknown(why: &str, keys: Option<&KeysReport>) -> Vec<Finding> {
-    let keys = keys.map(|keys| keys.finding.clone());
-    let ready = match keys.clone().filter(|keys| keys.truth == Truth::False) {
-        Some(fault) => Finding { kind: condition::READY, ..fault },
-        None => Finding::new(condition::READY, Truth::Unknown, Reason::NotApplied, why),
-    };
-    [Some(ready), keys, Some(running())].into_iter().flatten().collect()
+    let mut findings = interrupted(keys);
+    if findings.iter().all(|finding| finding.kind != condition::READY) {
+        findings.push(Finding::new(condition::READY, Truth::Unknown, Reason::NotApplied, why));
+    }
+    findings.push(running());
+    findings
+}
+
+/// The conditions after a pass that was cut short: what was true before may well be. A fault of the keys is known all the same.
+#[must_use]
+pub fn interrupted(keys: Option<&KeysReport>) -> Vec<Finding> {
+    let Some(keys) = keys.map(|keys| keys.finding.clone()) else { return Vec::new() };
+    let ready = Some(keys.clone()).filter(|keys| keys.truth == Truth::False);
+    [ready.map(|fault| Finding { kind: condition::READY, ..fault }), Some(keys)].into_iter().flatten().collect()
 }
 
 fn running() -> Finding {

@@ -330,6 +330,18 @@ async fn a_pass_that_cannot_read_every_object_writes_none_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_pass_that_is_cut_short_takes_back_nothing_that_was_said() {
+    let world = World::new();
+    world.pass().await.unwrap();
+    world.pods_serve(3);
+    world.pass().await.unwrap();
+    let before = world.condition("Ready");
+    world.server.fail(|call| (call.method == "GET" && call.path == SERVICE).then_some(429));
+    assert!(world.pass().await.is_err());
+    assert_eq!(world.condition("Ready"), before);
+}
+
+#[tokio::test]
 async fn the_number_of_pods_stays_when_an_autoscaler_takes_over() {
     let world = World::new();
     world.declare(json!({"deployment": {"replicas": 5}}));
