@@ -39,3 +39,4 @@ mod no_usable_key_is_explained;
 mod nothing_secret_is_in_any_log;
 mod one_tap_gives_aws_credentials_in_two_accounts;
 mod setup_leaves_every_other_byte_of_the_aws_configuration_alone;
+mod the_short_path_of_the_readme_works_word_for_word;
