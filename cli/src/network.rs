@@ -21,7 +21,11 @@ use crate::{
     paths::Lookup,
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may take to stand, with TLS and a proxy in between.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a connection is tried when nobody says no. Of several servers behind one name one may have gone without anybody
+/// having noticed; the next connection leads to another.
+const CONNECTIONS: usize = 3;
 
 /// Which certificate authorities are trusted beside the system's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,6 +128,21 @@ pub fn clients(trust: &Trust) -> Result<Clients, Failure> {
             .map_err(|error| failed(&error))
     };
     Ok(Clients { calls: client(CALLS)?, watches: client(WATCHES)? })
+}
+
+/// Sends a request. A connection that does not stand in time has delivered nothing of it, and is tried again.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn send(request: reqwest::RequestBuilder) -> Result<reqwest::Response, reqwest::Error> {
+    for _ in 1..CONNECTIONS {
+        let Some(copy) = request.try_clone() else { break };
+        match copy.send().await {
+            Err(error) if error.is_connect() && error.is_timeout() => {}
+            outcome => return outcome,
+        }
+    }
+    request.send().await
 }
 
 /// What helps when nobody knows which part of the way failed. A server that starts again is the usual one.
@@ -260,6 +279,17 @@ mod tests {
     fn tls(error: rustls::Error) -> Failure {
         let wrapped = io::Error::new(io::ErrorKind::InvalidData, error);
         explain_tls("vouch.example.com", find::<rustls::Error>(&wrapped).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_does_not_stand_in_time_is_tried_again_and_not_for_ever() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        silent.set_nonblocking(true).unwrap();
+        let client = clients(&Trust::default()).unwrap().calls;
+        let url = format!("https://{}/", silent.local_addr().unwrap());
+        let error = send(client.post(url).body("x")).await.unwrap_err();
+        assert!(error.is_connect() && error.is_timeout(), "{error:?}");
+        assert_eq!(std::iter::from_fn(|| silent.accept().ok()).count(), CONNECTIONS);
     }
 
     #[test]

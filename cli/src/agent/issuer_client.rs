@@ -209,7 +209,7 @@ impl IssuerClient {
             request = request.header(header::AUTHORIZATION, value);
         }
         let before = self.clock.local();
-        let mut response = request.send().await.map_err(|error| network::explain(host, error))?;
+        let mut response = network::send(request).await.map_err(|error| network::explain(host, error))?;
         self.compare_clocks(before, response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| network::explain(host, error))? {

@@ -1,5 +1,5 @@
 //! Steady load while something breaks: people sign in, programs ask for credentials, verifiers read the key set. Whatever
-//! fails is tried once more, a second later; what fails then is lost.
+//! fails is tried once more, three seconds later; what fails then is lost.
 
 use std::{
     sync::{
@@ -22,12 +22,13 @@ use crate::{
 const PACE: Duration = Duration::from_millis(100);
 /// Between two logins of one person. The issuer remembers the last 64 of five minutes, and takes no more.
 const LOGIN_PACE: Duration = Duration::from_secs(3);
-/// Before something is tried once more, as every client does.
-const RETRY: Duration = Duration::from_secs(1);
+/// Before something is tried once more. A kubelet looks once a second whether containers have ended, and the Services of
+/// every node learn of it in another second or two: whoever asks again sooner may be sent to the same dead pod.
+const RETRY: Duration = Duration::from_secs(3);
 /// The load ends by itself then.
 const BOUND: Duration = Duration::from_secs(600);
 /// Nobody waits longer for an answer, whatever happens: a connection that leads nowhere any more is given up after eight
-/// seconds, and one that cannot be made after ten.
+/// seconds, and one that cannot be made after five, for another one.
 const LONGEST: Duration = Duration::from_secs(15);
 /// Durations of AWS sessions, in seconds. One that nobody asked for before is a credential that nobody has cached.
 const DURATIONS: std::ops::Range<usize> = 900..3600;
