@@ -184,6 +184,9 @@ fn revoking_the_active_key_explains_that_nothing_signs_and_now_lets_the_next_one
     let text = sandbox.run(&["keys", "revoke", active]);
     let text = succeeded(&text);
     assert!(text.contains("NOTHING SIGNS ES256 until"), "{text}");
+    let hoped = sandbox.json(&["keys", "rotate"]);
+    let told = hoped["consequences"][0].as_str().unwrap();
+    assert!(told.contains("NOTHING SIGNS") && told.ends_with(&format!("keys revoke {active} --now")), "{told}");
     let waived = sandbox.json(&["keys", "revoke", active, "--now"]);
     assert_eq!(waived["keys"][0]["kid"], next);
     assert_eq!((&waived["keys"][0]["state"], &waived["keys"][0]["lead_waived"]), (&"active".into(), &true.into()));

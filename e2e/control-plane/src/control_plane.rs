@@ -46,6 +46,8 @@ impl ControlPlane {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds/yaml");
         self.told(&["apply", "--server-side", "--filename", folder.to_str().unwrap()]);
         self.told(&["wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions", "--all"]);
+        // They are said to be established before their storage answers. kubectl waits for it.
+        self.told(&["get", "vouchissuers,awsfederations,vouchusers,oidcclients", "--all-namespaces"]);
     }
 
     /// The cluster that it is.

@@ -148,6 +148,11 @@ impl KeyOffice {
         let order = self.order(|set, context| Ok(set.force_rotation(context)?)).await?;
         let (now, table) = (self.now(), KeyTable::of(&order.set, &self.config.key_policy, self.now()));
         let rotated = order.changes.iter().any(|change| change.kind == vouch_keyring::ChangeKind::Activated);
+        let revoked = order.set.revoked().last();
+        let silence = revoked.and_then(|revoked| self.signing(&order.set, revoked.algorithm, &revoked.kid));
+        if let Some(silence) = silence {
+            return Ok(KeyOrder { changes: order.changes, consequences: vec![silence], table });
+        }
         let consequence = match table.next_transition {
             _ if rotated => "Rotated. Tokens of the earlier key stay valid until they expire.".to_owned(),
             Some(at) => format!(

@@ -159,7 +159,11 @@ fn outcome(order: &Order, before: &VouchIssuer, after: &VouchIssuer, now: Timest
     let earlier = KeyTable::of(before, now);
     let mut consequences = Vec::new();
     match order {
-        Order::Rotate => consequences.push(rotated(&earlier, &table, now)),
+        Order::Rotate => {
+            let revoked = table.keys.iter().rev().find(|key| key.state == "revoked");
+            let silence = revoked.and_then(|key| nothing_signs(&table, &key.kid));
+            consequences.push(silence.unwrap_or_else(|| rotated(&earlier, &table, now)));
+        }
         Order::AcceptClock => consequences.push(clock(&earlier, &table).to_owned()),
         Order::Revoke { kid, .. } => {
             if state(after.status.as_ref(), kid) != Some(KeyState::Revoked) {
@@ -170,15 +174,19 @@ fn outcome(order: &Order, before: &VouchIssuer, after: &VouchIssuer, now: Timest
                 "{kid} is withdrawn. AWS and other verifiers refuse its tokens when they next read the key set, and every \
                  session signed with it is over: people sign in again."
             ));
-            if table.problem.as_ref().is_some_and(|problem| problem.reason == Reason::NothingSigns.as_str()) {
-                consequences.push(format!(
-                    "NOTHING SIGNS: no login and no credential before the next key does. To let it sign now, although \
-                     verifiers may not know it yet: kubectl vouch revoke-key {kid} --now"
-                ));
-            }
+            consequences.extend(nothing_signs(&table, &kid.to_string()));
         }
     }
     Ok(KeyOrder { consequences, table })
+}
+
+/// What an administrator must know when nothing signs since a key was revoked.
+fn nothing_signs(table: &KeyTable, revoked: &str) -> Option<String> {
+    table.problem.as_ref().filter(|problem| problem.reason == Reason::NothingSigns.as_str())?;
+    Some(format!(
+        "NOTHING SIGNS: no login and no credential before the next key does. To let it sign now, although verifiers may \
+         not know it yet: kubectl vouch revoke-key {revoked} --now"
+    ))
 }
 
 fn rotated(before: &KeyTable, after: &KeyTable, now: Timestamp) -> String {
@@ -289,6 +297,9 @@ mod tests {
         let done = outcome(&revoke('Q', false), &issuer_with_keys(), &after, at(NOW)).unwrap();
         assert!(done.consequences[0].contains("is withdrawn"));
         assert!(done.consequences[1].ends_with(&format!("kubectl vouch revoke-key {} --now", kid('Q'))));
+        // Whoever hopes that a rotation helps is told the same.
+        let done = outcome(&Order::Rotate, &after, &after, at(NOW)).unwrap();
+        assert!(done.consequences[0].ends_with(&format!("kubectl vouch revoke-key {} --now", kid('Q'))), "{done:?}");
     }
 
     #[test]
