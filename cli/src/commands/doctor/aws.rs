@@ -62,14 +62,17 @@ fn judge(document: &Document, file: &str, surroundings: &Surroundings<'_>) -> Ve
     let mut is_asked = true;
     let mut problems = Vec::new();
     for (profile, request) in &asking {
-        let refused = (surroundings.refused)(request);
+        // Whoever cannot be asked once is not asked again: each try may take as long as the network lets it.
+        let refused = if is_asked { (surroundings.refused)(request) } else { None };
         is_asked &= refused.is_some();
         problems.extend(problem(document, file, profile, request, surroundings, refused.flatten().as_deref()));
     }
     let well = asking.len() - problems.len();
     if well > 0 {
         let profiles = if well == 1 { "profile is" } else { "profiles are" };
-        let next = (!is_asked).then(|| "Sign in, so that the issuer can be asked about their roles".to_owned());
+        let next = (!is_asked).then(|| {
+            "The issuer could not be asked about their roles: sign in, or see vouch doctor issuer".to_owned()
+        });
         problems.insert(0, Check { next, ..Check::well(AREA, format!("{file}: {well} {profiles} set up")) });
     }
     problems
@@ -177,6 +180,8 @@ fn attempt(document: &Document, file: &str, name: &str) -> Check {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::cell::Cell;
+
     use super::{super::State, *};
 
     const DEV: &str = "arn:aws:iam::111111111111:role/vouch/VouchAccess";
@@ -208,11 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_cannot_be_asked_is_no_problem_and_signing_in_is_the_next_step() {
-        let surroundings = Surroundings { refused: &|_| None, shadowed: &|_| false, starts: &|_| true };
-        let checks = judge(&document(&[("x", DEV)]), "~/.aws/config", &surroundings);
-        assert_eq!(checks.first().unwrap().state, State::Well);
-        assert!(checks.first().unwrap().next.as_ref().unwrap().starts_with("Sign in"));
+    fn an_issuer_that_cannot_be_asked_is_no_problem_and_is_not_asked_again() {
+        let asked = Cell::new(0);
+        let refused = |_: &AwsCredentialsRequest| {
+            asked.set(asked.get() + 1);
+            None
+        };
+        let surroundings = Surroundings { refused: &refused, shadowed: &|_| false, starts: &|_| true };
+        let checks = judge(&document(&[("x", DEV), ("y", OLD)]), "~/.aws/config", &surroundings);
+        assert_eq!((checks.len(), checks.first().unwrap().state), (1, State::Well));
+        let next = checks.first().unwrap().next.as_ref().unwrap();
+        assert!(next.contains("sign in, or see vouch doctor issuer"), "{next}");
+        assert_eq!(asked.get(), 1);
     }
 
     #[test]
