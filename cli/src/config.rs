@@ -68,15 +68,19 @@ impl Config {
             .hint("Run: vouch enroll URL, or with a key that is enrolled already: vouch login URL")
     }
 
-    /// What keeps the person from signing in, when that is why `failure` came about: without an issuer, advice to sign in
-    /// would lead to another failure.
+    /// `failure` with advice that leads somewhere: without an issuer, advice to sign in would lead to another failure. Where
+    /// nothing is known but that nobody is signed in, the missing issuer is why.
     #[must_use]
     pub fn explain(failure: Failure) -> Failure {
         Self::explained(failure, || Self::load().is_ok_and(|config| config.is_none()))
     }
 
     fn explained(failure: Failure, is_missing: impl FnOnce() -> bool) -> Failure {
-        if failure.category == Category::NotLoggedIn && is_missing() { Self::missing() } else { failure }
+        if failure.category != Category::NotLoggedIn || !is_missing() {
+            return failure;
+        }
+        let missing = Self::missing();
+        if failure == Failure::not_signed_in(None) { missing } else { Failure { hint: missing.hint, ..failure } }
     }
 
     /// Writes the file in one step, for its owner alone.
@@ -176,7 +180,10 @@ impl Snapshot {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::time::Duration;
+
     use super::*;
+    use crate::agent::client;
 
     #[test]
     fn what_is_written_is_read_back() {
@@ -217,9 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_issuer_is_not_told_to_sign_in() {
+    fn who_has_no_issuer_is_told_what_happened_and_not_merely_to_sign_in() {
         let explained = Config::explained(Failure::not_signed_in(None), || true);
         assert!(explained.render(false).contains("Run: vouch enroll URL"), "{explained}");
+        assert_eq!(explained.category, Category::Configuration);
+        let died = client::no_answer(&io::ErrorKind::UnexpectedEof.into(), Duration::from_secs(60));
+        let explained = Config::explained(died.clone(), || true);
+        assert_eq!((explained.category, &explained.message), (died.category, &died.message));
+        assert!(explained.render(false).contains("vouch login URL"), "{explained}");
         for failure in [Failure::not_signed_in(None), Failure::new(Category::Denied, "no")] {
             let is_missing = failure.category == Category::Denied;
             assert_eq!(Config::explained(failure.clone(), || is_missing), failure);

@@ -63,7 +63,8 @@ pub fn private_folder(folder: &Path) -> Result<(), Failure> {
 pub fn inspect_folder(folder: &Path) -> Result<(), Failure> {
     match fs::symlink_metadata(folder) {
         Ok(found) => judge(folder, found.uid(), found.mode(), found.is_dir(), rustix::process::geteuid()),
-        Err(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(cannot("look at the folder", folder, &env::VOUCH_RUNTIME_DIR, &error)),
     }
 }
 
@@ -131,6 +132,15 @@ mod tests {
         fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let failure = private_folder(parent.path()).unwrap_err();
         assert!(failure.hint.unwrap().starts_with("Run: chmod 700 /"));
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_fine_and_one_that_cannot_be_looked_at_is_not() {
+        let parent = tempfile::tempdir().unwrap();
+        inspect_folder(&parent.path().join("missing")).unwrap();
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(inspect_folder(&file.join("vouch")).unwrap_err().category, Category::Configuration);
     }
 
     #[test]
