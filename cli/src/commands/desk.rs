@@ -51,10 +51,8 @@ impl Desk {
     /// Whether a key of this model is plugged in; any will do for a model that is not known. Which key of a model holds a
     /// credential that wants its user verified, it tells nobody without its PIN (credProtect, CTAP 2.1 §12.1).
     pub(super) fn has_key_of_model(&self, aaguid: Option<Uuid>) -> bool {
-        let is_model = |device: &Device| {
-            let info = self.keys.open(device).and_then(|key| key.info());
-            aaguid.is_none_or(|aaguid| info.is_ok_and(|info| info.aaguid == aaguid))
-        };
+        let model = |device: &Device| self.keys.open(device).and_then(|key| key.info()).map(|info| info.aaguid);
+        let is_model = |device: &Device| aaguid.is_none_or(|aaguid| model(device) == Ok(aaguid));
         self.keys.devices().is_ok_and(|devices| devices.iter().any(is_model))
     }
 
