@@ -8,7 +8,7 @@ use vouch_issuer_api::aws::AwsRole;
 
 use crate::{
     agent::{
-        client::Client,
+        client::{self, Client},
         protocol::{AwsCredentialsRequest, Reply, Request},
     },
     args::SetupAwsArgs,
@@ -16,6 +16,7 @@ use crate::{
         edit::{self, Change, Edited, Wanted},
         file,
     },
+    config::Config,
     console::{self, plain},
     env::{self, Variable},
     error::{Category, Failure},
@@ -62,13 +63,14 @@ pub fn run(args: &SetupAwsArgs) -> Result<(), Failure> {
     if edited.bytes != document.bytes {
         file::replace(&path, &document.bytes, &edited.bytes)?;
     }
-    let verdict = wanted.as_ref().filter(|_| !args.remove).and_then(verdict);
-    console::note(&match &wanted {
-        Some(request) if !args.remove => said_of_profile(&edited, &shown, request, verdict.as_ref()),
-        _ => said_of_removal(&edited, &shown),
+    let asked =
+        wanted.as_ref().filter(|_| !args.remove).map(|request| (request, ask(request).map_err(Config::explain)));
+    console::note(&match &asked {
+        Some((request, verdict)) => said_of_profile(&edited, &shown, request, verdict.as_ref()),
+        None => said_of_removal(&edited, &shown),
     });
     if args.output.json() {
-        let refusal = verdict.and_then(|verdict| verdict.refusal);
+        let refusal = asked.and_then(|(_, verdict)| verdict.ok()?.refusal);
         let Edited { profiles, change, .. } = edited;
         return console::print_json(
             &json!({ "file": path, "change": change, "profiles": profiles, "refusal": refusal }),
@@ -130,11 +132,14 @@ pub(super) struct Verdict {
 }
 
 /// Asks the issuer, when somebody is signed in. Setting up needs no session, so nothing is lost without.
-pub(super) fn verdict(request: &AwsCredentialsRequest) -> Option<Verdict> {
-    let mut client = Client::connect().ok()??;
-    match client.call(Request::CheckAwsRole { role: request.role.clone(), via: request.via.clone() }) {
-        Ok(Reply::AwsRoles { roles, refusal }) => Some(Verdict { roles, refusal }),
-        _ => None,
+///
+/// # Errors
+/// What is missing to ask it, or why it does not answer.
+pub(super) fn ask(request: &AwsCredentialsRequest) -> Result<Verdict, Failure> {
+    let mut client = Client::connect()?.ok_or_else(|| Failure::not_signed_in(None))?;
+    match client.call(Request::CheckAwsRole { role: request.role.clone(), via: request.via.clone() })? {
+        Reply::AwsRoles { roles, refusal } => Ok(Verdict { roles, refusal }),
+        _ => Err(client::incompatible()),
     }
 }
 
@@ -150,12 +155,17 @@ fn reached(request: &AwsCredentialsRequest, verdict: &Verdict) -> String {
     }
 }
 
-fn said_of_profile(edited: &Edited, file: &str, request: &AwsCredentialsRequest, verdict: Option<&Verdict>) -> String {
+fn said_of_profile(
+    edited: &Edited,
+    file: &str,
+    request: &AwsCredentialsRequest,
+    verdict: Result<&Verdict, &Failure>,
+) -> String {
     let name = edited.profiles.join(", ");
-    let refusal = verdict.and_then(|verdict| verdict.refusal.as_ref());
+    let refusal = verdict.ok().and_then(|verdict| verdict.refusal.as_ref());
     let how = match verdict {
-        Some(verdict) => Some(reached(request, verdict)),
-        None => request.via.as_ref().map(|via| format!("reached through {via}")),
+        Ok(verdict) => Some(reached(request, verdict)),
+        Err(_) => request.via.as_ref().map(|via| format!("reached through {via}")),
     };
     let reached = how.filter(|_| refusal.is_none()).map(|how| format!(" ({how})")).unwrap_or_default();
     let done = match edited.change {
@@ -168,8 +178,19 @@ fn said_of_profile(edited: &Edited, file: &str, request: &AwsCredentialsRequest,
             "{done} But the issuer refuses it to you: {}. Ask an administrator, or see: vouch aws roles",
             plain(why)
         ),
-        None => format!("{done} Try: aws sts get-caller-identity --profile {name}"),
+        None => {
+            let missing = verdict.err().and_then(missing);
+            let first = missing.map_or_else(|| "Try".to_owned(), |missing| format!("But {missing}. Then try"));
+            format!("{done} {first}: aws sts get-caller-identity --profile {name}")
+        }
     }
+}
+
+/// What the profile cannot work without: an issuer, or a session. Whether a network that failed works again shows by itself.
+fn missing(failure: &Failure) -> Option<String> {
+    let is_missing = matches!(failure.category, Category::NotLoggedIn | Category::Configuration);
+    let hint = failure.hint.as_ref().filter(|_| is_missing)?;
+    Some(format!("{}. {}", plain(&failure.message), plain(hint.trim_end_matches('.'))))
 }
 
 fn said_of_removal(edited: &Edited, file: &str) -> String {
@@ -246,7 +267,21 @@ mod tests {
         };
         let verdict = Verdict { roles: listed.map(role).into_iter().collect(), refusal: refusal.map(str::to_owned) };
         let edited = Edited { bytes: Vec::new(), profiles: vec!["vouch-dev".to_owned()], change: Change::Added };
-        said_of_profile(&edited, "~/.aws/config", &wanted, Some(&verdict))
+        said_of_profile(&edited, "~/.aws/config", &wanted, Ok(&verdict))
+    }
+
+    #[test]
+    fn what_is_missing_is_said_before_what_to_try() {
+        let wanted = request(&args(), &DEV.parse().unwrap()).unwrap();
+        let edited = Edited { bytes: Vec::new(), profiles: vec!["vouch-dev".to_owned()], change: Change::Added };
+        let said = |failure| said_of_profile(&edited, "~/.aws/config", &wanted, Err(&failure));
+        assert_eq!(
+            said(Failure::not_signed_in(None)),
+            "Added profile vouch-dev to ~/.aws/config. But you are not signed in. Run: vouch login. Then try: aws sts \
+             get-caller-identity --profile vouch-dev"
+        );
+        let away = said(Failure::new(Category::Network, "no answer").hint("Try again"));
+        assert!(away.ends_with("~/.aws/config. Try: aws sts get-caller-identity --profile vouch-dev"), "{away}");
     }
 
     #[test]

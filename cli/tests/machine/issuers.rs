@@ -165,7 +165,7 @@ fn what_leads_elsewhere_is_shown_by_status_and_doctor_without_a_proxys_password(
     );
     let doctor = home.run(&["doctor", "config"]);
     assert!(
-        doctor.stdout.starts_with("✓ config      ~/.config/vouch/config.toml: https://localhost:"),
+        doctor.stdout.starts_with("✓ config       ~/.config/vouch/config.toml: https://localhost:"),
         "{}",
         doctor.stdout
     );

@@ -27,7 +27,9 @@ fn a_profile_is_added_and_removed_and_nothing_else_is_touched() {
     fs::set_permissions(home.path(".aws/config"), fs::Permissions::from_mode(0o640)).unwrap();
     let ran = home.run(&["setup", "aws", "--role", DEV, "--profile", "vouch-dev"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");
-    assert!(ran.stderr.starts_with("Added profile vouch-dev to ~/.aws/config."), "{ran:?}");
+    let first = "But this machine does not know your issuer yet. Run: vouch enroll URL, or with a key that is enrolled already: \
+                 vouch login URL. Then try: aws sts get-caller-identity --profile vouch-dev\n";
+    assert_eq!(ran.stderr, format!("Added profile vouch-dev to ~/.aws/config. {first}"));
     let text = config(&home);
     assert!(text.starts_with(OWN));
     assert!(
@@ -119,10 +121,10 @@ fn a_signed_in_person_is_told_how_the_role_is_reached() {
          Try: aws sts get-caller-identity --profile vouch-dev\n"
     );
     let doctor = home.run(&["doctor", "aws"]);
-    assert_eq!((doctor.code, doctor.stdout.as_str()), (0, "✓ aws         ~/.aws/config: 1 profile is set up\n"));
+    assert_eq!((doctor.code, doctor.stdout.as_str()), (0, "✓ aws          ~/.aws/config: 1 profile is set up\n"));
     let tried = home.run(&["doctor", "aws", "--profile", "vouch-dev"]);
     assert!(
-        tried.stdout.starts_with("✓ aws         profile vouch-dev has credentials for arn:aws:iam::111111111111:role"),
+        tried.stdout.starts_with("✓ aws          profile vouch-dev has credentials for arn:aws:iam::111111111111:role"),
         "{tried:?}"
     );
     let roles = home.run(&["aws", "roles"]);

@@ -8,6 +8,7 @@ use crate::{
         file, process,
     },
     commands::setup_aws::{self, find_program},
+    config::Config,
     console::plain,
     env::{self, Variable},
     error::{Category, Failure},
@@ -33,7 +34,7 @@ pub(super) fn check(profile: Option<&str>, show: Show<'_>) -> Vec<Check> {
         Some(name) => vec![attempt(&document, &shown, name)],
         None => {
             let surroundings = Surroundings {
-                refused: &|request| setup_aws::verdict(request).map(|verdict| verdict.refusal),
+                refused: &|request| setup_aws::ask(request).ok().map(|verdict| verdict.refusal),
                 shadowed: &|name| file::has_static_keys(&Variable::get, name),
                 starts: &|program| find_program(program, &Variable::get).is_some(),
             };
@@ -70,9 +71,8 @@ fn judge(document: &Document, file: &str, surroundings: &Surroundings<'_>) -> Ve
     let well = asking.len() - problems.len();
     if well > 0 {
         let profiles = if well == 1 { "profile is" } else { "profiles are" };
-        let next = (!is_asked).then(|| {
-            "The issuer could not be asked about their roles: sign in, or see vouch doctor issuer".to_owned()
-        });
+        let next = (!is_asked)
+            .then(|| "The issuer could not be asked about their roles: sign in, or see vouch doctor issuer".to_owned());
         problems.insert(0, Check { next, ..Check::well(AREA, format!("{file}: {well} {profiles} set up")) });
     }
     problems
@@ -170,7 +170,7 @@ fn attempt(document: &Document, file: &str, name: &str) -> Check {
             Check::well(AREA, format!("profile {name} has credentials for {role} until {}", credentials.expiration))
         }
         Err(failure) => {
-            let check = Check::failed(AREA, &failure);
+            let check = Check::failed(AREA, &Config::explain(failure));
             Check { finding: format!("profile {name}: {}", check.finding), ..check }
         }
     }

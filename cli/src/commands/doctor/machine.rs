@@ -77,17 +77,16 @@ pub(super) fn agent(config: Option<&Config>) -> Vec<Check> {
     checks.extend(match asked {
         Err(failure) => vec![Check::failed("agent", &failure)],
         Ok((socket, None)) => {
-            let next = config.map_or("Run: vouch enroll URL, or vouch login URL", |_| "Run: vouch login");
             let agent = Check::note("agent", format!("not running; its place is {}", socket.display()));
             let session = Check::note("session", "nobody is signed in");
             vec![
                 Check { next: Some("It starts by itself when it is needed".to_owned()), ..agent },
-                Check { next: Some(next.to_owned()), ..session },
+                Check { next: Some(signing_in(config)), ..session },
             ]
         }
         Ok((socket, Some(status))) => {
             let mode = socket.metadata().map(|metadata| metadata.mode() & 0o7777).unwrap_or_default();
-            let mut checks = judge_agent(&socket, mode, &status, Timestamp::now(), &TimeZone::system());
+            let mut checks = judge_agent(&socket, mode, &status, config, Timestamp::now(), &TimeZone::system());
             let here = overrides::in_effect(Reader::Command, &|name| std::env::var_os(name));
             checks.extend(judge_surroundings(&status, &here, config));
             checks
@@ -96,7 +95,19 @@ pub(super) fn agent(config: Option<&Config>) -> Vec<Check> {
     checks
 }
 
-fn judge_agent(socket: &Path, mode: u32, status: &AgentStatus, now: Timestamp, zone: &TimeZone) -> Vec<Check> {
+/// How somebody signs in on a machine that may not know its issuer.
+fn signing_in(config: Option<&Config>) -> String {
+    config.map_or("Run: vouch enroll URL, or vouch login URL", |_| "Run: vouch login").to_owned()
+}
+
+fn judge_agent(
+    socket: &Path,
+    mode: u32,
+    status: &AgentStatus,
+    config: Option<&Config>,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Vec<Check> {
     let path = socket.display();
     let mut checks = vec![if mode & 0o077 == 0 {
         Check::well("agent", format!("socket {path}, mode {mode:04o}"))
@@ -119,10 +130,7 @@ fn judge_agent(socket: &Path, mode: u32, status: &AgentStatus, now: Timestamp, z
         }
         (None, ended) => {
             let why = ended.as_ref().map(|ended| format!(" ({})", story(ended, now))).unwrap_or_default();
-            Check {
-                next: Some("Run: vouch login".to_owned()),
-                ..Check::note("session", format!("nobody is signed in{why}"))
-            }
+            Check { next: Some(signing_in(config)), ..Check::note("session", format!("nobody is signed in{why}")) }
         }
     });
     checks
@@ -235,11 +243,11 @@ mod tests {
         assert_eq!(
             findings,
             [
-                "✗ agent       the agent was started without VOUCH_CA_BUNDLE=x, which is set here. To make it count: vouch \
+                "✗ agent        the agent was started without VOUCH_CA_BUNDLE=x, which is set here. To make it count: vouch \
                  agent stop, then vouch login",
-                "· agent       the agent was started with HTTPS_PROXY=x, which is not set here. If that is not meant: vouch \
+                "· agent        the agent was started with HTTPS_PROXY=x, which is not set here. If that is not meant: vouch \
                  agent stop, then vouch login",
-                "✗ session     the session is of https://old.example.com, but this machine is set up for \
+                "✗ session      the session is of https://old.example.com, but this machine is set up for \
                  https://vouch.example.com. Run: vouch login",
             ]
         );
@@ -250,10 +258,22 @@ mod tests {
     fn an_open_socket_and_another_version_are_problems() {
         let (now, status) = (NOW.parse().unwrap(), status());
         let states = |mode| {
-            let checks = judge_agent(Path::new("/run/x/agent.sock"), mode, &status, now, &TimeZone::UTC);
+            let checks = judge_agent(Path::new("/run/x/agent.sock"), mode, &status, None, now, &TimeZone::UTC);
             checks.into_iter().map(|check| check.state).collect::<Vec<_>>()
         };
         assert_eq!(states(0o600), [State::Well, State::Problem, State::Note]);
         assert_eq!(states(0o666), [State::Problem, State::Problem, State::Note]);
+    }
+
+    #[test]
+    fn nobody_is_told_to_sign_in_at_an_issuer_that_is_not_known() {
+        let (now, status) = (NOW.parse().unwrap(), status());
+        let config = Config { issuer: "https://vouch.example.com".parse().unwrap(), email: None, credential_id: None };
+        let next = |config| {
+            let checks = judge_agent(Path::new("/run/x/agent.sock"), 0o600, &status, config, now, &TimeZone::UTC);
+            checks.into_iter().find(|check| check.area == "session").unwrap().next.unwrap()
+        };
+        assert_eq!(next(Some(&config)), "Run: vouch login");
+        assert_eq!(next(None), "Run: vouch enroll URL, or vouch login URL");
     }
 }

@@ -123,13 +123,18 @@ impl Check {
         Self { next, copy, details, ..Self::new(area, State::Problem, failure.message.clone()) }
     }
 
+    /// What the area is called in a sentence. Programs, and the command line, have its plain name.
+    fn label(&self) -> &'static str {
+        if self.area == "security" { "security key" } else { self.area }
+    }
+
     fn rendered(&self) -> String {
         let mark = match self.state {
             State::Well => '✓',
             State::Note => '·',
             State::Problem => '✗',
         };
-        let mut text = format!("{mark} {:<11} {}", self.area, self.finding);
+        let mut text = format!("{mark} {:<12} {}", self.label(), self.finding);
         if let Some(next) = &self.next {
             if !text.ends_with(['.', '!', '?']) {
                 text.push('.');
@@ -138,7 +143,7 @@ impl Check {
             text.push_str(next);
         }
         for detail in self.copy.iter().chain(&self.details) {
-            text.push_str("\n                ");
+            text.push_str("\n                 ");
             text.push_str(detail);
         }
         text
@@ -158,6 +163,7 @@ mod tests {
         let checks = [
             Check::well("agent", "socket /run/user/1000/vouch/agent.sock, mode 0600"),
             Check::note("session", "nobody is signed in"),
+            Check::well("security", "1 key found"),
             Check::problem(
                 "aws",
                 "profile vouch-old is ours",
@@ -165,9 +171,10 @@ mod tests {
             ),
         ];
         let expected = "\
-✓ agent       socket /run/user/1000/vouch/agent.sock, mode 0600
-· session     nobody is signed in
-✗ aws         profile vouch-old is ours. Remove it: vouch setup aws --remove --profile vouch-old";
+✓ agent        socket /run/user/1000/vouch/agent.sock, mode 0600
+· session      nobody is signed in
+✓ security key 1 key found
+✗ aws          profile vouch-old is ours. Remove it: vouch setup aws --remove --profile vouch-old";
         assert_eq!(rendered(&checks), expected);
     }
 
