@@ -7,8 +7,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, de};
 use url::Url;
-
-use crate::invite_code;
+use vouch_issuer_api::invite;
 
 /// An issuer: `https`, lower-case host, no credentials, query, fragment or trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,7 +55,7 @@ impl IssuerUrl {
     /// When it is still no issuer URL.
     pub fn from_person(text: &str) -> Result<Self, IssuerUrlError> {
         let text = text.trim();
-        if invite_code::is_code(text) {
+        if invite::is_code(text) {
             return Err(IssuerUrlError::InviteCode);
         }
         if text.contains('@') && !text.contains('/') {

@@ -18,7 +18,6 @@ pub mod error;
 pub mod file_failure;
 pub mod hot_path;
 pub mod interrupt;
-pub mod invite_code;
 pub mod issuer_url;
 pub mod network;
 pub mod overrides;

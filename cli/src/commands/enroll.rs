@@ -4,7 +4,10 @@ use std::io::{self, BufRead, IsTerminal as _};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
-use vouch_issuer_api::enroll::{KeyInfo, RegistrationChallenge};
+use vouch_issuer_api::{
+    enroll::{KeyInfo, RegistrationChallenge},
+    invite,
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -21,7 +24,6 @@ use crate::{
     console::{self, plain},
     error::{Category, Failure},
     file_failure::words,
-    invite_code,
     issuer_url::IssuerUrl,
     prompt::{Notice, TextQuestion},
 };
@@ -100,7 +102,7 @@ pub(super) fn given_code(
         Some(code) => Some(Zeroizing::new(code.trim().to_owned())),
         None => script.map(first_line).transpose()?.filter(|line| !line.is_empty()),
     };
-    if let Some(why) = code.as_ref().and_then(|code| invite_code::check(code).err()) {
+    if let Some(why) = code.as_ref().and_then(|code| invite::parse(code).err()) {
         return Err(Failure::new(Category::Usage, why.to_string()).hint("Use the code as your administrator gave it"));
     }
     Ok(code)
@@ -129,7 +131,7 @@ pub(super) fn begin_with_typed_code<'desk>(
             desk.prompter().tell(&Notice::WrongCode { why: message.clone() });
         }
         let code = desk.prompter().ask_text(TextQuestion::InviteCode)?;
-        if let Err(why) = invite_code::check(&code) {
+        if let Err(why) = invite::parse(&code) {
             wrong = Some(Failure::new(Category::Usage, why.to_string()).hint("Ask your administrator for the code"));
             continue;
         }

@@ -7,30 +7,14 @@ use std::str::FromStr;
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use vouch_issuer_api::invite::{self, ALPHABET, InviteCodeError, LENGTH};
 use zeroize::Zeroizing;
 
 use super::secrets::Secrets;
 use crate::store::record::InviteHash;
 
-/// Crockford's base 32: no I, L, O or U.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/// Symbols of a code, of 5 bits each.
-const LENGTH: usize = 12;
-
 /// Symbols between two dashes.
 const GROUP: usize = 4;
-
-/// What was typed is no invite code.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InviteCodeError {
-    /// Too many or too few symbols.
-    #[error("an invite code has {LENGTH} letters and digits, like 7KQF-29MD-W3XA; this one has {0}")]
-    Length(usize),
-    /// A character that no code contains.
-    #[error("an invite code has only letters and digits, like 7KQF-29MD-W3XA; {0:?} is none of them")]
-    Character(char),
-}
 
 /// A code of 60 random bits.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,25 +56,8 @@ impl InviteCode {
 impl FromStr for InviteCode {
     type Err = InviteCodeError;
 
-    /// Ignores letter case, spaces and dashes, and takes the letters people confuse with digits for those digits.
     fn from_str(text: &str) -> Result<Self, InviteCodeError> {
-        let mut code = Zeroizing::new(String::with_capacity(LENGTH));
-        let mut length = 0;
-        for character in text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}')) {
-            let symbol = match character.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                other => other,
-            };
-            if !u8::try_from(symbol).is_ok_and(|symbol| ALPHABET.contains(&symbol)) {
-                return Err(InviteCodeError::Character(character));
-            }
-            length += 1;
-            if length <= LENGTH {
-                code.push(symbol);
-            }
-        }
-        if length == LENGTH { Ok(Self(code)) } else { Err(InviteCodeError::Length(length)) }
+        invite::parse(text).map(Self)
     }
 }
 
@@ -106,7 +73,7 @@ mod tests {
 
     use std::collections::HashSet;
 
-    use super::{InviteCode, InviteCodeError};
+    use super::InviteCode;
     use crate::identity::secrets::Secrets;
 
     #[test]
@@ -117,22 +84,6 @@ mod tests {
             assert_eq!(text.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4]);
             assert_eq!(text.parse::<InviteCode>().unwrap(), code);
         }
-    }
-
-    #[test]
-    fn letter_case_spaces_dashes_and_confusable_letters_do_not_matter() {
-        let code: InviteCode = "7KQF-29MD-W301".parse().unwrap();
-        for typed in ["7kqf29mdw301", " 7KQF 29MD W3OI ", "7kqf-29md-w3ol", "7KQF\u{2013}29MD\u{2013}W3OL\n"] {
-            assert_eq!(typed.parse::<InviteCode>().unwrap(), code, "{typed}");
-        }
-    }
-
-    #[test]
-    fn says_what_is_wrong_with_what_was_typed() {
-        assert_eq!("7KQF-29MD".parse::<InviteCode>(), Err(InviteCodeError::Length(8)));
-        assert_eq!("7KQF-29MD-W3XA-7".parse::<InviteCode>(), Err(InviteCodeError::Length(13)));
-        assert_eq!("7KQF-29MD-W3UA".parse::<InviteCode>(), Err(InviteCodeError::Character('U')));
-        assert_eq!("7KQF-29MD-W3é1".parse::<InviteCode>(), Err(InviteCodeError::Character('é')));
     }
 
     #[test]

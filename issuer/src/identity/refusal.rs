@@ -1,9 +1,8 @@
 //! Why a ceremony ended without doing anything: one sentence, one code, one hint each.
 
-use vouch_issuer_api::error::ErrorCode;
+use vouch_issuer_api::{error::ErrorCode, invite::InviteCodeError};
 
 use super::{
-    invite::InviteCodeError,
     seal::{OpenError, SealError},
     webauthn::{KeyFault, RegistrationFault, UnreadableAnchor},
 };
