@@ -162,7 +162,8 @@ impl<'a> Registrar<'a> {
         if store.user_by_credential(&credential_id(&request.credential.raw_id)).await?.is_some() {
             return Err(Refusal::KeyAlreadyEnrolled);
         }
-        let accepted = self.party.verify_registration(&request.credential, &open.registration, &self.acceptance)?;
+        let accepted =
+            self.party.verify_registration(&request.credential, &open.registration, &self.acceptance, now)?;
         let id_length = accepted.passkey.cred_id().len();
         if id_length > MAX_CREDENTIAL_ID {
             return Err(Refusal::CredentialIdTooLong(id_length));

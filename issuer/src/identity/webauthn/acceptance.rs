@@ -1,5 +1,6 @@
 //! Which security keys may be enrolled.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 use webauthn_rs::prelude::{AttestationFormat, AttestationMetadata, Credential};
 use webauthn_rs_proto::{CredentialProtectionPolicy, ExtnState};
@@ -74,11 +75,11 @@ impl Acceptance {
         self.product
     }
 
-    /// What a refused credential shows of its maker.
+    /// What a credential that is refused at `now` shows of its maker.
     #[must_use]
-    pub fn evidence(&self, credential: &Credential) -> Evidence {
+    pub fn evidence(&self, credential: &Credential, now: Timestamp) -> Evidence {
         let anchors = self.required.as_ref().unwrap_or(TrustAnchors::yubico());
-        Evidence::of(credential, proven_aaguid(credential), anchors)
+        Evidence::of(credential, proven_aaguid(credential), anchors, now)
     }
 
     /// Judges a credential whose signatures have been verified.

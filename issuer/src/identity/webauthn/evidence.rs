@@ -1,8 +1,9 @@
 //! What a new credential shows of its maker, for whoever has to find out why it is not accepted.
 
-use std::{fmt, time::SystemTime};
+use std::fmt;
 
 use crypto_glue::x509::{X509Store, X509VerificationError};
+use jiff::Timestamp;
 use uuid::Uuid;
 use webauthn_rs::prelude::{Credential, ParsedAttestationData};
 
@@ -45,8 +46,8 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Looks at a credential once more that has been refused.
-    pub(super) fn of(credential: &Credential, aaguid: Option<Uuid>, anchors: &TrustAnchors) -> Self {
+    /// Looks at a credential once more that has been refused at `now`.
+    pub(super) fn of(credential: &Credential, aaguid: Option<Uuid>, anchors: &TrustAnchors, now: Timestamp) -> Self {
         let chain = match &credential.attestation.data {
             ParsedAttestationData::Basic(chain)
             | ParsedAttestationData::AttCa(chain)
@@ -59,7 +60,7 @@ impl Evidence {
         let roots: Vec<_> = anchors.list().cas().values().map(|anchor| anchor.ca().clone()).collect();
         let mut store = X509Store::new(&roots);
         store.leaf_basic_constraints_required(false);
-        let cause = store.verify(leaf, intermediates, SystemTime::now()).err().map(explained);
+        let cause = store.verify(leaf, intermediates, now.into()).err().map(explained);
         Self { aaguid, issuer: Some(printable(&leaf.tbs_certificate().issuer().to_string())), cause }
     }
 }

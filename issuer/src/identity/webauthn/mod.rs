@@ -11,6 +11,7 @@ mod fault;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use serde::Deserialize;
 use url::Url;
 use webauthn_rs::{
@@ -130,12 +131,13 @@ impl RelyingParty {
         credential: &RegisterPublicKeyCredential,
         state: &PasskeyRegistration,
         acceptance: &Acceptance,
+        now: Timestamp,
     ) -> Result<AcceptedCredential, RegistrationFault> {
         check_client_data(&credential.response.client_data_json)?;
         let passkey = self.webauthn.finish_passkey_registration(credential, state).map_err(KeyFault::from)?;
         let credential = Credential::from(passkey);
         let accepted = acceptance.judge(&credential).map_err(|fault| {
-            let evidence = acceptance.evidence(&credential);
+            let evidence = acceptance.evidence(&credential, now);
             tracing::warn!(
                 aaguid = ?evidence.aaguid,
                 attested_by = ?evidence.issuer,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 use vouch_issuer_api::error::ErrorCode;
 use webauthn_rs::prelude::{Credential, Passkey};
@@ -35,6 +36,10 @@ fn made_by(maker: &Maker, models: &[Uuid]) -> Acceptance {
     Acceptance::new(Some(TrustAnchors::from_der([maker.root.as_slice()]).unwrap()), models.to_vec())
 }
 
+fn now() -> Timestamp {
+    "2026-11-21T09:00:00Z".parse().unwrap()
+}
+
 fn register(key: &mut SecurityKey, acceptance: &Acceptance) -> Result<AcceptedCredential, KeyFault> {
     explained(key, acceptance).map_err(|refused| refused.fault)
 }
@@ -42,7 +47,7 @@ fn register(key: &mut SecurityKey, acceptance: &Acceptance) -> Result<AcceptedCr
 fn explained(key: &mut SecurityKey, acceptance: &Acceptance) -> Result<AcceptedCredential, RegistrationFault> {
     let party = relying_party();
     let (options, state) = party.start_registration(&person("alice"), acceptance).unwrap();
-    party.verify_registration(&key.register(&options), &state, acceptance)
+    party.verify_registration(&key.register(&options), &state, acceptance, now())
 }
 
 #[test]
@@ -227,7 +232,7 @@ fn refuses_a_registration_for_another_challenge() {
     let (_, other_state) = party.start_registration(&person("alice"), &acceptance).unwrap();
     let credential = SecurityKey::unattested().register(&options);
     assert_eq!(
-        party.verify_registration(&credential, &other_state, &acceptance).unwrap_err().fault,
+        party.verify_registration(&credential, &other_state, &acceptance, now()).unwrap_err().fault,
         KeyFault::Challenge
     );
 }
