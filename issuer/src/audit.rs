@@ -175,16 +175,22 @@ impl Audit {
         self
     }
 
-    /// Room for one line, before whatever the line will tell is done. Waits a second at most.
+    /// Room for the line of an action, before the action is done. Waits a second at most. What takes a right away is done
+    /// without room, too: [`Audit::record_in`] takes whatever this answers.
     ///
     /// # Errors
-    /// Why no line would be written now. Whoever grants something ([`Action::grants`]) must not do so then.
-    pub async fn room(&self) -> Result<Room<'_>, TrailFault> {
-        self.writer.room().await
+    /// Why no line would be written now of something that grants ([`Action::grants`]); it must not be done then.
+    pub async fn room_for(&self, action: Action) -> Result<Option<Room<'_>>, TrailFault> {
+        match self.writer.room().await {
+            Ok(room) => Ok(Some(room)),
+            Err(fault) if action.grants() => Err(fault),
+            Err(_) => Ok(None),
+        }
     }
 
-    /// Adds a line where there is room for it.
-    pub fn record_in(&self, room: Room<'_>, now: Timestamp, event: &Event) {
+    /// Adds a line where there is room for it, as [`Audit::record`] does when none was found.
+    pub fn record_in(&self, room: Option<Room<'_>>, now: Timestamp, event: &Event) {
+        let Some(room) = room else { return self.record(now, event) };
         self.counter.count(event.action, event.refused.is_some());
         match line(now, event) {
             Ok(line) => room.take(line),
@@ -193,19 +199,21 @@ impl Audit {
     }
 
     /// Adds a line. It is for what must not wait for a reader of the trail (a right that is taken away, the rotation of a
-    /// key): where there is no room, the line goes to the log instead, and is counted as lost.
+    /// key): where there is no room, the line is kept until there is. Of more than a thousand such the rest is lost, and
+    /// counted.
     pub fn record(&self, now: Timestamp, event: &Event) {
         self.counter.count(event.action, event.refused.is_some());
-        match line(now, event).map(|line| self.writer.try_take(line)) {
-            Ok(Ok(())) => {}
-            Ok(Err(fault)) => self.lose(event, &fault),
+        match line(now, event).map(|line| self.writer.take_at_once(line)) {
+            Ok(true) => {}
+            Ok(false) => self.counter.lose(),
             Err(error) => self.lose(event, &error),
         }
     }
 
-    fn lose(&self, event: &Event, fault: &(dyn std::error::Error + 'static)) {
+    /// An event that cannot be written as a line.
+    fn lose(&self, event: &Event, error: &serde_json::Error) {
         self.counter.lose();
-        tracing::error!(error = fault, ?event, "audit line lost");
+        tracing::error!(%error, ?event, "audit line lost");
     }
 
     /// Adds the line of an event that another process has kept since `at`. Waits as long as it takes.
@@ -250,8 +258,20 @@ impl std::fmt::Debug for Audit {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-    use super::*;
-    use crate::metrics::{Gauges, Metrics};
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use super::{
+        writer::{ASIDE, QUEUE},
+        *,
+    };
+    use crate::{
+        http::error::ApiError,
+        metrics::{Gauges, Metrics},
+        testing::until,
+    };
 
     #[test]
     fn every_line_is_counted_by_action_and_outcome() {
@@ -273,28 +293,84 @@ mod tests {
         let began = std::time::Instant::now();
         let mut taken = 0_usize;
         let fault = loop {
-            match audit.room().await {
+            match audit.room_for(Action::Minted).await {
                 Ok(room) => audit.record_in(room, Timestamp::UNIX_EPOCH, &Event::new(Action::Minted)),
                 Err(fault) => break fault,
             }
             taken += 1;
         };
         assert_eq!((&fault, audit.fault()), (&TrailFault::Unread, Some(TrailFault::Unread)));
-        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         let lost = EventCounter::default();
         let audit = audit.counting(lost.clone());
-        audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::KeyRemoved));
+        // What takes a right away is done in any case, and told of when somebody reads again.
+        assert!(audit.room_for(Action::KeyRemoved).await.unwrap().is_none());
+        for _ in 0..=ASIDE {
+            audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::KeyRemoved));
+        }
         assert_eq!(lost.lost(), 1);
-        let read = std::thread::spawn(move || std::io::BufRead::lines(std::io::BufReader::new(reader)).count());
+        let read = std::thread::spawn(move || std::io::read_to_string(reader).unwrap());
         audit.written().await.unwrap();
         assert_eq!(audit.fault(), None);
         drop(audit);
-        assert_eq!(read.join().unwrap(), taken);
+        let read = read.join().unwrap();
+        let count = |action: &str| read.lines().filter(|line| line.contains(action)).count();
+        assert_eq!((count("minted"), count("key_removed")), (taken, ASIDE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_whose_lines_are_still_to_come_are_no_lines_that_nobody_reads() {
+        let audit = Audit::to(Box::new(std::io::sink()));
+        let mut waiting = Vec::new();
+        for _ in 0..QUEUE {
+            waiting.push(audit.room_for(Action::Login).await.unwrap());
+        }
+        assert_eq!(audit.room_for(Action::Login).await.unwrap_err(), TrailFault::Crowded);
+        assert_eq!(audit.fault(), None, "lines would be written at once");
+        drop(waiting);
+        assert!(audit.room_for(Action::Login).await.unwrap().is_some());
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Whoever does not read the trail may not read the log either.
+    #[tokio::test]
+    async fn the_log_is_told_once_however_many_are_refused() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let _log = tracing::subscriber::set_default(subscriber);
+        let (reader, writer) = std::io::pipe().unwrap();
+        let audit = Audit::to(Box::new(writer));
+        while let Ok(room) = audit.room_for(Action::Minted).await {
+            audit.record_in(room, Timestamp::UNIX_EPOCH, &Event::new(Action::Minted));
+        }
+        for refused in futures::future::join_all((0..20).map(|_| audit.room_for(Action::Minted))).await {
+            assert_eq!(ApiError::from(refused.unwrap_err()).code, ErrorCode::Unavailable);
+        }
+        for _ in 0..ASIDE + 20 {
+            audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::KeyRemoved));
+        }
+        let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(told.lines().count(), 2, "{told}");
+        assert!(told.contains("nobody reads the audit trail") && told.contains("are being lost"), "{told}");
+        drop(reader);
     }
 
     /// A disk that is full until there is room again.
     #[derive(Clone, Default)]
-    struct Disk(std::sync::Arc<std::sync::Mutex<(bool, Vec<u8>)>>);
+    struct Disk(Arc<Mutex<(bool, Vec<u8>)>>);
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -319,13 +395,11 @@ mod tests {
         let disk = Disk::default();
         let audit = Audit::to(Box::new(disk.clone()));
         audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::Minted));
-        while audit.fault().is_none() {
-            tokio::task::yield_now().await;
-        }
-        assert!(matches!(audit.room().await, Err(TrailFault::Unwritable(_))));
+        until("the disk is full", async || audit.fault().is_some()).await;
+        assert!(matches!(audit.room_for(Action::Minted).await, Err(TrailFault::Unwritable(_))));
         disk.0.lock().unwrap().0 = false;
         audit.written().await.unwrap();
-        assert!(audit.room().await.is_ok());
+        assert!(audit.room_for(Action::Minted).await.unwrap().is_some());
         let written = String::from_utf8(disk.0.lock().unwrap().1.clone()).unwrap();
         assert_eq!(written, "{\"audit\":\"v1\",\"time\":\"1970-01-01T00:00:00Z\",\"action\":\"minted\"}\n");
     }

@@ -161,7 +161,7 @@ impl Metrics {
         r.register_with_unit("request_duration", help, Unit::Seconds, self.durations.clone());
         r.register("refusals", "Refused requests, by error code", self.refusals.clone());
         r.register("events", "Security events as in the audit trail (login, minted, ...)", self.events.events.clone());
-        let help = "Audit lines that went to the log because the trail took none";
+        let help = "Audit lines that were lost because the trail took none and too many waited";
         r.register("audit_lines_lost", help, self.events.lost.clone());
         let help = "0 while audit lines cannot be written; nobody signs in or gets credentials then";
         r.register("audit_up", help, self.audit_up.clone());

@@ -1,12 +1,15 @@
 //! The one thread that writes the trail. Whoever reads it may be slow, or gone: nobody but this thread waits for that, so
 //! that requests are answered, and administration commands have the database, however long it takes.
 //!
-//! Lines are never thrown away here. What cannot be written is tried again until it can, or the issuer ends.
+//! Lines are not thrown away here before thousands wait. What cannot be written is tried again until it can, or the
+//! issuer ends. The log is told when something begins and when it ends, not of every line: whoever does not read the trail
+//! may not read the log either, and writing it waits for that.
 
 use std::{
     io::{self, ErrorKind, Write},
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver as Ended, Sender as Alive, channel as lifeline},
     },
     thread,
@@ -20,7 +23,10 @@ use tokio::sync::{
 };
 
 /// Lines that may wait: half a megabyte, and several seconds of the busiest issuer.
-const QUEUE: usize = 1024;
+pub(super) const QUEUE: usize = 1024;
+
+/// Lines that may wait beside the queue, of what must not wait for room in it.
+pub(super) const ASIDE: usize = 1024;
 
 /// Lines of one system call.
 const BATCH: usize = 64;
@@ -40,9 +46,12 @@ pub enum TrailFault {
     /// The system says so.
     #[error("the audit trail cannot be written: {0}")]
     Unwritable(String),
-    /// The queue is full.
+    /// The queue is full of lines.
     #[error("nobody reads the audit trail")]
     Unread,
+    /// The queue is full of places, whose holders have not done yet what their lines will tell.
+    #[error("too much waits for its place on the audit trail")]
+    Crowded,
 }
 
 enum Entry {
@@ -67,38 +76,118 @@ impl std::fmt::Debug for Room<'_> {
     }
 }
 
+/// What keeps lines from being written, and what becomes of those that find no room.
+#[derive(Default)]
+struct Trouble {
+    unwritable: ArcSwapOption<String>,
+    /// Rises when the thread begins to write and when it has written everything that was queued: odd while it is behind.
+    stint: AtomicU64,
+    /// The stint during which somebody waited for room in vain.
+    unread: AtomicU64,
+    aside: Mutex<Aside>,
+}
+
+/// Lines that found no room in the queue.
+#[derive(Default)]
+struct Aside {
+    lines: Vec<Vec<u8>>,
+    /// Since the thread was last done.
+    lost: u64,
+}
+
+impl Trouble {
+    fn fault(&self) -> Option<TrailFault> {
+        if let Some(error) = self.unwritable.load().as_deref() {
+            return Some(TrailFault::Unwritable(error.clone()));
+        }
+        let stint = self.stint.load(Ordering::SeqCst);
+        (is_behind(stint) && self.unread.load(Ordering::SeqCst) == stint).then_some(TrailFault::Unread)
+    }
+
+    /// Why there was no room for as long as [`PATIENCE`].
+    fn no_room(&self) -> TrailFault {
+        let stint = self.stint.load(Ordering::SeqCst);
+        if !is_behind(stint) {
+            return TrailFault::Crowded;
+        }
+        if self.unread.swap(stint, Ordering::SeqCst) != stint {
+            tracing::error!("nobody reads the audit trail; nobody signs in or gets credentials until somebody does");
+        }
+        TrailFault::Unread
+    }
+
+    /// Keeps a line for when there is room; `false` when too many wait already.
+    fn put_aside(&self, line: Vec<u8>) -> bool {
+        let mut aside = self.aside();
+        if aside.lines.len() < ASIDE {
+            aside.lines.push(line);
+            return true;
+        }
+        aside.lost += 1;
+        let is_first = aside.lost == 1;
+        drop(aside);
+        if is_first {
+            tracing::error!("audit lines are being lost: too many wait to be written");
+        }
+        false
+    }
+
+    fn aside(&self) -> std::sync::MutexGuard<'_, Aside> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread has something to write.
+    fn begin(&self) {
+        if !is_behind(self.stint.load(Ordering::SeqCst)) {
+            self.stint.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The thread has written everything.
+    fn done(&self) {
+        let stint = self.stint.fetch_add(1, Ordering::SeqCst);
+        let lost = std::mem::take(&mut self.aside().lost);
+        if lost > 0 {
+            tracing::error!(lost, "audit lines were lost; what they told of was done all the same");
+        }
+        if self.unread.load(Ordering::SeqCst) == stint {
+            tracing::info!("the audit trail is read again");
+        }
+    }
+}
+
+const fn is_behind(stint: u64) -> bool {
+    !stint.is_multiple_of(2)
+}
+
 /// The queue in front of the thread. Dropped before `last_words`, which waits for the thread to empty it.
 pub(super) struct Writer {
     queue: mpsc::Sender<Entry>,
-    unwritable: Arc<ArcSwapOption<String>>,
+    trouble: Arc<Trouble>,
     _last_words: LastWords,
 }
 
 impl Writer {
     pub(super) fn start(out: Box<dyn Write + Send>) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
-        let unwritable = Arc::<ArcSwapOption<String>>::default();
+        let trouble = Arc::<Trouble>::default();
         let (alive, ended) = lifeline();
-        let pen = Pen { out, unwritable: Arc::clone(&unwritable) };
+        let pen = Pen { out, trouble: Arc::clone(&trouble) };
         let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || pen.write(entries, alive));
         if let Err(error) = thread {
-            unwritable.store(Some(Arc::new(error.to_string())));
+            trouble.unwritable.store(Some(Arc::new(error.to_string())));
         }
-        Self { queue, unwritable, _last_words: LastWords(Mutex::new(ended)) }
+        Self { queue, trouble, _last_words: LastWords(Mutex::new(ended)) }
     }
 
     /// Why a line would not be written now.
     pub(super) fn fault(&self) -> Option<TrailFault> {
-        let unwritable = self.unwritable.load();
-        match unwritable.as_deref() {
-            Some(error) => Some(TrailFault::Unwritable(error.clone())),
-            None => (self.queue.capacity() == 0).then_some(TrailFault::Unread),
-        }
+        self.trouble.fault()
     }
 
     /// A place for a line. None while the last try to write failed, and none after [`PATIENCE`] without one.
     pub(super) async fn room(&self) -> Result<Room<'_>, TrailFault> {
-        if let Some(error) = self.unwritable.load().as_deref() {
+        if let Some(error) = self.trouble.unwritable.load().as_deref() {
             return Err(TrailFault::Unwritable(error.clone()));
         }
         if let Ok(permit) = self.queue.try_reserve() {
@@ -106,15 +195,19 @@ impl Writer {
         }
         match tokio::time::timeout(PATIENCE, self.queue.reserve()).await {
             Ok(Ok(permit)) => Ok(Room(permit)),
-            Ok(Err(_)) | Err(_) => Err(TrailFault::Unread),
+            Ok(Err(_)) => Err(TrailFault::Unread),
+            Err(_) => Err(self.trouble.no_room()),
         }
     }
 
-    /// Puts a line there if there is room at this moment.
-    pub(super) fn try_take(&self, line: Vec<u8>) -> Result<(), TrailFault> {
-        self.queue.try_send(Entry::Line(line)).map_err(|refused| match refused {
-            TrySendError::Full(_) | TrySendError::Closed(_) => self.fault().unwrap_or(TrailFault::Unread),
-        })
+    /// Puts a line there, or aside when there is no room at this moment. Whether it will be written.
+    #[must_use]
+    pub(super) fn take_at_once(&self, line: Vec<u8>) -> bool {
+        match self.queue.try_send(Entry::Line(line)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(Entry::Line(line))) => self.trouble.put_aside(line),
+            Err(_) => false,
+        }
     }
 
     /// Puts a line there, however long that takes.
@@ -143,25 +236,38 @@ impl Drop for LastWords {
 
 struct Pen {
     out: Box<dyn Write + Send>,
-    unwritable: Arc<ArcSwapOption<String>>,
+    trouble: Arc<Trouble>,
 }
 
 impl Pen {
     fn write(mut self, mut entries: mpsc::Receiver<Entry>, _alive: Alive<()>) {
         let mut batch = Vec::with_capacity(BATCH);
-        let mut lines = Vec::new();
+        let (mut lines, mut marks) = (Vec::new(), Vec::new());
         while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.trouble.begin();
             for entry in batch.drain(..) {
                 match entry {
                     Entry::Line(line) => lines.extend_from_slice(&line),
-                    Entry::Mark(mark) => {
-                        self.put(&mut lines, &entries);
-                        // Whoever asked may have gone.
-                        let _ = mark.send(());
-                    }
+                    Entry::Mark(mark) => marks.push(mark),
                 }
             }
-            self.put(&mut lines, &entries);
+            self.put_with_those_aside(&mut lines, &entries);
+            if entries.is_empty() {
+                self.trouble.done();
+            }
+            for mark in marks.drain(..) {
+                // Whoever asked may have gone.
+                let _ = mark.send(());
+            }
+        }
+        self.put_with_those_aside(&mut lines, &entries);
+    }
+
+    fn put_with_those_aside(&mut self, lines: &mut Vec<u8>, entries: &mpsc::Receiver<Entry>) {
+        let aside = std::mem::take(&mut self.trouble.aside().lines);
+        aside.iter().for_each(|line| lines.extend_from_slice(line));
+        if !lines.is_empty() {
+            self.put(lines, entries);
         }
     }
 
@@ -169,7 +275,7 @@ impl Pen {
     fn put(&mut self, lines: &mut Vec<u8>, entries: &mpsc::Receiver<Entry>) {
         let mut rest = lines.as_slice();
         while let Err(error) = self.attempt(&mut rest) {
-            if self.unwritable.swap(Some(Arc::new(error.to_string()))).is_none() {
+            if self.trouble.unwritable.swap(Some(Arc::new(error.to_string()))).is_none() {
                 tracing::error!(%error, "the audit trail cannot be written; nobody signs in or gets credentials until it can");
             }
             if entries.is_closed() {
@@ -179,7 +285,7 @@ impl Pen {
             thread::sleep(RETRY);
         }
         lines.clear();
-        if !entries.is_closed() && self.unwritable.swap(None).is_some() {
+        if !entries.is_closed() && self.trouble.unwritable.swap(None).is_some() {
             tracing::info!("the audit trail is written again");
         }
     }

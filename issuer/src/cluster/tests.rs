@@ -25,6 +25,7 @@ use crate::{
     testing::{
         api_server::{ApiServer, Trouble},
         issuer::TestIssuer,
+        until,
     },
 };
 
@@ -34,15 +35,6 @@ const ROOT: &str = "/api/v1/namespaces/vouch/secrets/vouch-root-secret";
 const ISSUER: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchissuers/vouch";
 const USERS: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchusers";
 const FEDERATION: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/awsfederations/work";
-
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
 
 fn secret(member: &str, bytes: &[u8], url: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"annotations": {"vouch.sh/issuer-url": url}},

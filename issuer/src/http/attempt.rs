@@ -22,11 +22,7 @@ impl<'a> Attempt<'a> {
     /// # Errors
     /// `unavailable` when the action would grant something and no line of it would be written.
     pub(super) async fn begin(issuer: &'a Issuer, action: Action, context: &RequestContext) -> Result<Self, ApiError> {
-        let room = match issuer.audit.room().await {
-            Ok(room) => Some(room),
-            Err(fault) if action.grants() => return Err(fault.into()),
-            Err(_) => None,
-        };
+        let room = issuer.audit.room_for(action).await?;
         let (source, request_id) = (Some(context.source), Some(context.request_id.to_string()));
         let event = Event { source, request_id, ..Event::new(action) };
         Ok(Self { issuer, event, room, now: issuer.clock.now() })
@@ -60,10 +56,7 @@ impl<'a> Attempt<'a> {
     }
 
     pub(super) fn done(self) {
-        match self.room {
-            Some(room) => self.issuer.audit.record_in(room, self.now, &self.event),
-            None => self.issuer.audit.record(self.now, &self.event),
-        }
+        self.issuer.audit.record_in(self.room, self.now, &self.event);
     }
 
     pub(super) fn refused(mut self, error: impl Into<ApiError>) -> ApiError {

@@ -86,9 +86,13 @@ impl From<StoreError> for ApiError {
 }
 
 impl From<TrailFault> for ApiError {
+    /// The trail tells the log of it: once, and not for every request.
     fn from(fault: TrailFault) -> Self {
-        tracing::error!(%fault, "nothing is granted without a line on the audit trail");
-        Self::new(ErrorCode::Unavailable, "The issuer cannot write its audit trail now.").hint("Try again in a minute.")
+        let words = match fault {
+            TrailFault::Unwritable(_) | TrailFault::Unread => "The issuer cannot write its audit trail now.",
+            TrailFault::Crowded => "The issuer has too much to do now.",
+        };
+        Self::new(ErrorCode::Unavailable, words).hint("Try again in a minute.")
     }
 }
 

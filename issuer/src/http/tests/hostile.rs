@@ -191,7 +191,7 @@ async fn nothing_is_granted_off_the_record_and_every_right_can_be_taken_away() {
     let mut key = SecurityKey::unattested();
     let mut client = Client::signed_in(&issuer, "alice", &mut key).await;
     // Nobody reads any more: the pipe fills, then the queue.
-    while let Ok(room) = issuer.issuer.audit.room().await {
+    while let Ok(room) = issuer.issuer.audit.room_for(Action::Login).await {
         issuer.issuer.audit.record_in(room, issuer.issuer.clock.now(), &Event::new(Action::SigningKey));
     }
     let role = json!({"role": "arn:aws:iam::111111111111:role/VouchAccess"});

@@ -224,7 +224,9 @@ impl Store for KubernetesStore {
 
     /// Asks the API server, whatever the scope: it is an administrator who wants to see everybody.
     async fn users(&self) -> Result<Everybody, StoreError> {
-        index::everybody(self.objects.everybody().await?)
+        // Unlike the reads of a write, whose failure is that of the write.
+        let objects = self.objects.everybody().await.map_err(|fault| StoreError::Unavailable(Box::new(fault)))?;
+        index::everybody(objects)
     }
 
     async fn create(&self, user: &UserRecord) -> Result<Stored, StoreError> {

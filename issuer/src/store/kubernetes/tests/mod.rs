@@ -17,7 +17,7 @@ use crate::{
         conformance::{Subject, key, person},
         record::{CredentialId, UserId, UserRecord},
     },
-    testing::api_server::ApiServer,
+    testing::{api_server::ApiServer, until},
 };
 
 const USERS: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchusers";
@@ -64,16 +64,6 @@ impl Subject for InMemory {
 }
 
 crate::store_conformance!(InMemory(ApiServer::default()));
-
-/// Waits until a condition holds.
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
 
 fn declared(email: &str, created: &str, uid: &str) -> Value {
     json!({
@@ -248,6 +238,8 @@ async fn reads_go_on_and_writes_are_refused_while_the_api_server_is_away() {
     assert!(told.hint.unwrap().starts_with("Sessions that have begun go on."));
     assert!(store.user(alice.user.id).await.unwrap().is_some());
     store.health().await.unwrap();
+    let unlisted = store.users().await.unwrap_err();
+    assert!(matches!(unlisted, StoreError::Unavailable(_)), "nobody wanted to write: {unlisted}");
     server.heal();
     store.replace(&alice, &next).await.unwrap();
 }
