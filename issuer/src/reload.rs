@@ -5,11 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    admin::declared::{apply_declared, no_longer_declared},
+    admin::declared::{DeclaredFault, apply_declared, no_longer_declared},
     cluster::configuration::ConfigurationFault,
     config::{self, Config},
     state::SharedIssuer,
-    store::StoreError,
 };
 
 /// Why a changed configuration was not taken.
@@ -29,8 +28,8 @@ pub enum Refused {
         new: String,
     },
     /// People could not be written.
-    #[error("the people whom the manifest declares could not be brought into line with it")]
-    Store(#[from] StoreError),
+    #[error(transparent)]
+    People(#[from] DeclaredFault),
     /// The process is ending.
     #[error("the manifest could not be read")]
     Abandoned(#[from] tokio::task::JoinError),
