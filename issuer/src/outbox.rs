@@ -20,6 +20,7 @@ use rusqlite::Connection;
 use crate::{
     audit::{Audit, Event, TrailFault},
     database::{Database, DatabaseError},
+    keys::describe,
     state::SharedIssuer,
 };
 
@@ -63,10 +64,14 @@ pub fn leave(connection: &Connection, at: Timestamp, event: &Event) -> Result<()
 /// Prints what is left there, now and whenever something is, until the process ends.
 pub async fn follow(issuer: SharedIssuer, database: Database) {
     let mut changes = database.changes();
+    let mut obstacle = Obstacle::default();
     loop {
         changes.mark_unchanged();
-        if let Err(error) = empty(&issuer.audit, &database).await {
-            report(&error);
+        let outcome = empty(&issuer.audit, &database).await;
+        if let Some(error) = obstacle.news(&outcome) {
+            tracing::error!(error, "audit lines of administration commands wait in the database");
+        }
+        if outcome.is_err() {
             tokio::time::sleep(PAUSE).await;
         } else if changes.changed().await.is_err() {
             return;
@@ -74,11 +79,16 @@ pub async fn follow(issuer: SharedIssuer, database: Database) {
     }
 }
 
-fn report(error: &OutboxError) {
-    tracing::error!(
-        error = error as &dyn std::error::Error,
-        "audit lines of administration commands wait in the database"
-    );
+/// What is in the way of printing. It is tried every second, and told of when it is not what it was before.
+#[derive(Debug, Default)]
+struct Obstacle(Option<String>);
+
+impl Obstacle {
+    /// The failure, with its causes, unless the last try failed in the same way.
+    fn news<T>(&mut self, outcome: &Result<T, OutboxError>) -> Option<&str> {
+        let before = std::mem::replace(&mut self.0, outcome.as_ref().err().map(|error| describe(error)));
+        self.0.as_deref().filter(|now| before.as_deref() != Some(*now))
+    }
 }
 
 /// Prints everything that is left there; how many lines that was.
@@ -86,7 +96,7 @@ async fn empty(audit: &Audit, database: &Database) -> Result<usize, OutboxError>
     let mut printed = 0;
     // Looked at without the lock first: this runs at every change of the database.
     while !oldest(database).await?.is_empty() {
-        let _turn = turn(database.path()).await.map_err(OutboxError::Lock)?;
+        let _turn = turn(database.directory()).await.map_err(OutboxError::Lock)?;
         // Whoever had the lock before may have printed them.
         let lines = oldest(database).await?;
         for line in &lines {
@@ -100,8 +110,8 @@ async fn empty(audit: &Audit, database: &Database) -> Result<usize, OutboxError>
 }
 
 /// Waits until no other issuer prints; while the file is open, none does.
-async fn turn(database: &Path) -> io::Result<File> {
-    let directory = File::open(database.parent().unwrap_or(database))?;
+async fn turn(directory: &Path) -> io::Result<File> {
+    let directory = File::open(directory)?;
     loop {
         match directory.try_lock() {
             Ok(()) => return Ok(directory),
@@ -153,11 +163,22 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{empty, leave};
+    use super::{Obstacle, OutboxError, empty, leave};
     use crate::{
-        audit::{Action, Audit, Event},
+        audit::{Action, Audit, Event, TrailFault},
         database::{Database, DatabaseError},
+        testing::until,
     };
+
+    #[test]
+    fn a_failure_is_told_of_once_until_it_is_another_or_over() {
+        let unread = || Err::<(), _>(OutboxError::Trail(TrailFault::Unread));
+        let lock = || Err(OutboxError::Lock(std::io::ErrorKind::PermissionDenied.into()));
+        let mut obstacle = Obstacle::default();
+        let mut told = |outcome| obstacle.news(&outcome).is_some();
+        assert!(told(unread()) && !told(unread()));
+        assert!(told(lock()) && !told(lock()) && !told(Ok(())) && told(lock()));
+    }
 
     #[derive(Clone, Default)]
     struct Trail(Arc<Mutex<Vec<u8>>>);
@@ -211,9 +232,8 @@ mod tests {
             async move { empty(&Audit::to(Box::new(writer)), &database).await.unwrap() }
         });
         // As soon as it prints, another process writes at once, and another issuer prints nothing.
-        while super::File::open(database.path().parent().unwrap()).unwrap().try_lock().is_ok() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let directory = super::File::open(database.directory()).unwrap();
+        until("it prints", async || directory.try_lock().is_err() || directory.unlock().is_err()).await;
         let other = rusqlite::Connection::open(database.path()).unwrap();
         other.busy_timeout(Duration::from_millis(1)).unwrap();
         leave(&other, at(), &Event::new(Action::Disabled)).unwrap();

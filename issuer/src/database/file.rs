@@ -57,6 +57,11 @@ impl FileId {
     }
 }
 
+/// The directory that holds a file: the one of the process for a bare name.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Beside the file, so that both are on one file system.
 pub(super) fn draft_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().map_or_else(std::ffi::OsString::new, ToOwned::to_owned);
@@ -70,10 +75,7 @@ pub(super) fn write_draft(draft: &Path) -> Result<(), DatabaseError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(draft).map_err(|source| {
-        let directory = draft.parent().filter(|parent| !parent.as_os_str().is_empty());
-        DatabaseError::of_path(directory.unwrap_or(Path::new(".")), source)
-    })?;
+    options.open(draft).map_err(|source| DatabaseError::of_path(directory_of(draft), source))?;
     let of_file = |error| DatabaseError::of_file(draft, error);
     let connection = connect(draft)?;
     schema::create(&connection).map_err(of_file)?;

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 pub use self::error::DatabaseError;
 use self::{
-    file::{Place, connect, draft_path, write_draft},
+    file::{Place, connect, directory_of, draft_path, write_draft},
     schema::{check_contents, configure, migrate},
     watching::{data_version, watch_others},
 };
@@ -145,6 +145,12 @@ impl Database {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.shared.place.path
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        directory_of(self.path())
     }
 }
 

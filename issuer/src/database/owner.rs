@@ -3,7 +3,7 @@
 //! The URL of an issuer is in every token, in the providers of AWS and, by its host, in every security key. A database that
 //! serves under another URL serves nobody, so it remembers its own, and only an explicit order changes it.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::{Database, DatabaseError};
 
@@ -43,7 +43,8 @@ impl Database {
     pub async fn give_to(&self, url: &str) -> Result<Option<String>, DatabaseError> {
         let url = url.to_owned();
         self.call(move |connection| {
-            let transaction = connection.transaction()?;
+            // It reads before it writes: SQLite waits for another writer only at the beginning of a transaction.
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let before = owner(&transaction)?;
             transaction.execute("INSERT OR REPLACE INTO issuer (id, url) VALUES (1, ?1)", [url])?;
             transaction.commit()?;
@@ -61,7 +62,23 @@ fn owner(connection: &Connection) -> Result<Option<String>, DatabaseError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::time::Duration;
+
+    use rusqlite::{Connection, TransactionBehavior};
+
     use super::{Database, DatabaseError};
+
+    #[tokio::test]
+    async fn a_database_is_given_away_as_soon_as_another_process_has_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::create(&directory.path().join("vouch.db")).unwrap();
+        let mut other = Connection::open(database.path()).unwrap();
+        let writing = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        let mut giving = std::pin::pin!(database.give_to("https://b.example.com"));
+        assert!(tokio::time::timeout(Duration::from_millis(100), &mut giving).await.is_err());
+        writing.commit().unwrap();
+        assert_eq!(giving.await.unwrap(), None);
+    }
 
     #[tokio::test]
     async fn a_database_belongs_to_the_first_that_claims_it_until_it_is_given_away() {

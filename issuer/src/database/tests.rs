@@ -4,7 +4,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Database, DatabaseError, file::check_writable};
+use super::{
+    Database, DatabaseError,
+    file::{check_writable, directory_of},
+};
 
 fn put(connection: &mut Connection, name: &'static str) -> Result<usize, DatabaseError> {
     Ok(connection.execute("INSERT INTO secrets (name, value) VALUES (?1, x'00')", [name])?)
@@ -36,6 +39,13 @@ async fn what_was_written_is_there_after_reopening() {
     database.call(|connection| put(connection, "one")).await.unwrap();
     drop(database);
     assert_eq!(names(&Database::open(&path).unwrap()).await, ["one"]);
+}
+
+#[test]
+fn a_file_without_a_directory_in_its_name_is_where_the_process_is() {
+    for (path, directory) in [("issuer.db", "."), ("data/issuer.db", "data"), ("/data/issuer.db", "/data")] {
+        assert_eq!(directory_of(Path::new(path)), Path::new(directory));
+    }
 }
 
 #[test]
