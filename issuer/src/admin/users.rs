@@ -249,6 +249,8 @@ impl Office {
                 user.disabled = disabled;
                 Ok(((), told.then(|| about(user, action, None))))
             })
+        // Read before, and not in the change: in a cluster that is two writes, and where the second one meets a conflict the
+        // next try finds what the first one has declared.
             .await?;
         Ok(Done { email: user.email, changed, sentence })
     }

@@ -26,8 +26,8 @@ use super::fault::{NoAnswer, describe_watch};
 /// Between a failure and the next try, at first and at most: when the server is back, people must not wait.
 const WAITS: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1)];
-/// After so many failures in a row everything is listed again: a server that was restored from a backup does not know the
-/// revision to go on from.
+/// After so many failures without an event in between, everything is listed again: a server that was restored from a backup
+/// does not know the revision to go on from. Watches that begin well and tell of nothing in between do not count.
 const START_AFRESH: u32 = 30;
 /// How long the server may take for a page of a list, and to begin a watch.
 const ANSWER: Duration = Duration::from_secs(15);

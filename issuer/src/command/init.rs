@@ -35,15 +35,6 @@ impl fmt::Display for Initialised {
     }
 }
 
-/// The manifest could not be honoured on disk.
-#[derive(Debug, thiserror::Error)]
-#[error("the data directory {} cannot be made; name another one with --data-dir", path.display())]
-struct DataDirError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
-}
-
 /// Makes the database. The manifest is checked first, so that a mistake in it leaves nothing behind.
 pub(super) async fn init(files: &Files) -> Result<Initialised, Failure> {
     let config = config::load(&files.manifest.config)?;
@@ -70,9 +61,6 @@ fn make_private_dir(path: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(DatabaseError::NoDirectory(path.to_owned()).into())
         }
-        Err(source) if source.kind() == io::ErrorKind::NotADirectory => {
-            Err(DatabaseError::of_path(path, source).into())
-        }
-        Err(source) => Err(DataDirError { path: path.to_owned(), source }.into()),
+        Err(source) => Err(DatabaseError::of_path(path, source).into()),
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 use vouch_issuer_api::{
-    enroll::{AddKeyChallengeRequest, RegisterKeyRequest, RegistrationChallenge},
+    enroll::{RegisterKeyRequest, RegistrationChallenge},
     paths,
 };
 
@@ -79,10 +79,7 @@ async fn a_logout_everywhere_ends_the_registration_of_a_further_key_even_for_a_n
     let issuer = TestIssuer::new().await;
     let mut key = SecurityKey::unattested();
     let mut client = Client::signed_in(&issuer, "alice", &mut key).await;
-    let challenge = client.challenge().await;
-    let assertion = key.assert(&challenge.options);
-    let request = AddKeyChallengeRequest { state: challenge.state, assertion };
-    let offer: RegistrationChallenge = client.post(paths::KEYS_CHALLENGE, &request).await.read();
+    let offer: RegistrationChallenge = client.ask_for_key(&mut key).await.read();
     let now = issuer.clock.now();
     issuer.change("alice", |user| user.end_sessions(now)).await;
     client.sign_in(&mut key).await;
@@ -108,10 +105,7 @@ async fn what_takes_a_right_away_between_the_check_and_the_write_keeps_a_further
         let issuer = TestIssuer::new().await;
         let mut key = SecurityKey::unattested();
         let client = Client::signed_in(&issuer, "alice", &mut key).await;
-        let challenge = client.challenge().await;
-        let assertion = key.assert(&challenge.options);
-        let request = AddKeyChallengeRequest { state: challenge.state, assertion };
-        let offer: RegistrationChallenge = client.post(paths::KEYS_CHALLENGE, &request).await.read();
+        let offer: RegistrationChallenge = client.ask_for_key(&mut key).await.read();
         let credential = SecurityKey::unattested().register(&offer.options);
         let request = RegisterKeyRequest { state: offer.state, credential, name: None };
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vouch_issuer_api::{
-    enroll::{KeyInfo, RegisterKeyRequest, RegistrationChallenge},
+    enroll::{AddKeyChallengeRequest, KeyInfo, RegisterKeyRequest, RegistrationChallenge},
     oauth::{ChallengeResponse, FIDO2_GRANT, TokenResponse},
     paths,
 };
@@ -121,6 +121,17 @@ impl<'a> Client<'a> {
 
     pub(crate) async fn offer(&self, code: &str) -> RegistrationChallenge {
         self.post(paths::ENROLL_CHALLENGE, &json!({"code": code})).await.read()
+    }
+
+    /// A fresh assertion by `key`, as proof that somebody is there.
+    pub(crate) async fn tap(&self, key: &mut SecurityKey) -> AddKeyChallengeRequest {
+        let challenge = self.challenge().await;
+        AddKeyChallengeRequest { assertion: key.assert(&challenge.options), state: challenge.state }
+    }
+
+    /// Asks for a further key with a tap of `key`, whatever comes of it.
+    pub(crate) async fn ask_for_key(&self, key: &mut SecurityKey) -> Answer {
+        self.post(paths::KEYS_CHALLENGE, &self.tap(key).await).await
     }
 
     pub(crate) async fn register(&self, path: &str, offer: &RegistrationChallenge, key: &mut SecurityKey) -> Answer {

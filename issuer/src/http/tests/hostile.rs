@@ -74,24 +74,14 @@ async fn call_slowly(
     tokio::join!(client.issuer.call(request), meanwhile).0
 }
 
-/// A fresh assertion, as requests carry it.
-async fn tap(client: &Client<'_>, key: &mut SecurityKey) -> Value {
-    let challenge = client.challenge().await;
-    json!({"state": challenge.state, "assertion": key.assert(&challenge.options), "allow_last": true})
-}
-
-async fn offer(client: &Client<'_>, key: &mut SecurityKey) -> RegistrationChallenge {
-    client.post(paths::KEYS_CHALLENGE, &tap(client, key).await).await.read()
-}
-
 /// What a client in good standing would send.
 async fn good_body(client: &Client<'_>, path: &str, key: &mut SecurityKey) -> Value {
     match path {
         paths::AWS_TOKEN => json!({"role": "arn:aws:iam::111111111111:role/VouchAccess"}),
-        paths::KEYS_CHALLENGE | paths::KEY_REMOVAL => tap(client, key).await,
+        paths::KEYS_CHALLENGE | paths::KEY_REMOVAL => serde_json::to_value(client.tap(key).await).unwrap(),
         paths::KEY => json!({"name": "mine"}),
         paths::KEYS => {
-            let offer = offer(client, key).await;
+            let offer: RegistrationChallenge = client.ask_for_key(key).await.read();
             json!({"state": offer.state, "credential": SecurityKey::unattested().register(&offer.options)})
         }
         other => panic!("a route with a body was added, and nobody has tried to be slow there: {other}"),
@@ -109,7 +99,7 @@ async fn a_session_that_ends_while_a_request_is_on_its_way_does_nothing() {
         let issuer = TestIssuer::new().await;
         let (mut first, mut spare) = (SecurityKey::unattested(), SecurityKey::unattested());
         let mut client = Client::signed_in(&issuer, "alice", &mut first).await;
-        let offer = offer(&client, &mut first).await;
+        let offer = client.ask_for_key(&mut first).await.read();
         let spare: KeyInfo = client.register(paths::KEYS, &offer, &mut spare).await.read();
         client.sign_in(&mut first).await;
         let body = good_body(&client, route.path, &mut first).await.to_string();
@@ -195,10 +185,7 @@ async fn nothing_is_granted_off_the_record_and_every_right_can_be_taken_away() {
         issuer.issuer.audit.record_in(room, issuer.issuer.clock.now(), &Event::new(Action::SigningKey));
     }
     let role = json!({"role": "arn:aws:iam::111111111111:role/VouchAccess"});
-    let refusals = [
-        client.post(paths::AWS_TOKEN, &role).await,
-        client.post(paths::KEYS_CHALLENGE, &tap(&client, &mut key).await).await,
-    ];
+    let refusals = [client.post(paths::AWS_TOKEN, &role).await, client.ask_for_key(&mut key).await];
     for refusal in refusals {
         assert_eq!((refusal.status, refusal.error()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
     }

@@ -18,22 +18,15 @@ use crate::{
     },
 };
 
-async fn ask(client: &Client<'_>, key: &mut SecurityKey) -> Answer {
-    let challenge = client.challenge().await;
-    let assertion = key.assert(&challenge.options);
-    client.post(paths::KEYS_CHALLENGE, &AddKeyChallengeRequest { state: challenge.state, assertion }).await
-}
-
 async fn add(client: &Client<'_>, key: &mut SecurityKey, new: &mut SecurityKey) -> KeyInfo {
-    let offer: RegistrationChallenge = ask(client, key).await.read();
+    let offer: RegistrationChallenge = client.ask_for_key(key).await.read();
     client.register(paths::KEYS, &offer, new).await.read()
 }
 
 /// Asks for the removal of a key with a tap of `key`.
 async fn remove(client: &Client<'_>, id: &str, key: &mut SecurityKey, allow_last: bool) -> Answer {
-    let challenge = client.challenge().await;
-    let assertion = key.assert(&challenge.options);
-    let request = RemoveKeyRequest { state: challenge.state, assertion, allow_last };
+    let AddKeyChallengeRequest { state, assertion } = client.tap(key).await;
+    let request = RemoveKeyRequest { state, assertion, allow_last };
     client.post(&format!("{}/removal", path_of(id)), &request).await
 }
 
@@ -60,9 +53,7 @@ async fn a_tap_buys_one_key() {
     let issuer = TestIssuer::new().await;
     let mut key = SecurityKey::unattested();
     let client = Client::signed_in(&issuer, "alice", &mut key).await;
-    let challenge = client.challenge().await;
-    let assertion = key.assert(&challenge.options);
-    let request = AddKeyChallengeRequest { state: challenge.state, assertion };
+    let request = client.tap(&mut key).await;
     let offer: RegistrationChallenge = client.post(paths::KEYS_CHALLENGE, &request).await.read();
     assert_eq!(client.post(paths::KEYS_CHALLENGE, &request).await.error(), "invalid_grant");
     assert_eq!(client.redeem(&request.state, &request.assertion).await.error(), "invalid_grant");
@@ -79,9 +70,9 @@ async fn a_key_of_another_person_buys_nothing() {
     let (mut alices, mut bobs) = (SecurityKey::unattested(), SecurityKey::unattested());
     let client = Client::signed_in(&issuer, "alice", &mut alices).await;
     client.enroll("bob", &mut bobs).await;
-    assert_eq!(ask(&client, &mut bobs).await.error(), "invalid_grant");
+    assert_eq!(client.ask_for_key(&mut bobs).await.error(), "invalid_grant");
     let bob = Client::signed_in(&issuer, "carol", &mut SecurityKey::unattested()).await;
-    let offer: RegistrationChallenge = ask(&client, &mut alices).await.read();
+    let offer: RegistrationChallenge = client.ask_for_key(&mut alices).await.read();
     let refused = bob.register(paths::KEYS, &offer, &mut SecurityKey::unattested()).await;
     assert_eq!(refused.error(), "invalid_grant");
 }
@@ -91,7 +82,7 @@ async fn an_offer_expires() {
     let issuer = TestIssuer::new().await;
     let mut key = SecurityKey::unattested();
     let client = Client::signed_in(&issuer, "alice", &mut key).await;
-    let offer: RegistrationChallenge = ask(&client, &mut key).await.read();
+    let offer: RegistrationChallenge = client.ask_for_key(&mut key).await.read();
     issuer.clock.advance(Duration::from_secs(300));
     let refused = client.register(paths::KEYS, &offer, &mut SecurityKey::unattested()).await;
     assert_eq!(refused.error(), "invalid_grant");
@@ -155,10 +146,9 @@ async fn a_session_without_a_fresh_tap_removes_nothing() {
     let deleted = client.call(Method::DELETE, &path_of(&id), Value::Null).await;
     assert_eq!(deleted.status, StatusCode::METHOD_NOT_ALLOWED);
     // A tap that has done something else, and one that removed a key before.
-    let challenge = client.challenge().await;
-    let assertion = first.assert(&challenge.options);
-    assert_eq!(client.redeem(&challenge.state, &assertion).await.status, StatusCode::OK);
-    let used = RemoveKeyRequest { state: challenge.state, assertion, allow_last: true };
+    let AddKeyChallengeRequest { state, assertion } = client.tap(&mut first).await;
+    assert_eq!(client.redeem(&state, &assertion).await.status, StatusCode::OK);
+    let used = RemoveKeyRequest { state, assertion, allow_last: true };
     let refused = client.post(&path, &used).await;
     assert!(refused.is(Refusal::Replayed), "{refused:?}");
     assert_eq!(issuer.user("alice").await.keys.len(), 2);
@@ -188,7 +178,7 @@ async fn an_offer_goes_with_the_key_that_paid_for_it() {
     let id = issuer.user("alice").await.keys[0].id.clone();
     add(&client, &mut lost, &mut spare).await;
     client.sign_in(&mut spare).await;
-    let offer: RegistrationChallenge = ask(&client, &mut lost).await.read();
+    let offer: RegistrationChallenge = client.ask_for_key(&mut lost).await.read();
     assert_eq!(remove(&client, &id, &mut spare, false).await.status, StatusCode::NO_CONTENT);
     let refused = client.register(paths::KEYS, &offer, &mut SecurityKey::unattested()).await;
     assert!(refused.is(Refusal::PayingKeyRemoved), "{refused:?}");
@@ -215,9 +205,9 @@ async fn a_record_holds_a_bounded_number_of_keys_and_the_last_one_can_be_added()
             }
         })
         .await;
-    assert!(ask(&client, &mut key).await.is(Refusal::TooManyKeys(32)));
+    assert!(client.ask_for_key(&mut key).await.is(Refusal::TooManyKeys(32)));
     issuer.change("alice", |user| drop(user.keys.pop())).await;
-    let offer: RegistrationChallenge = ask(&client, &mut key).await.read();
+    let offer: RegistrationChallenge = client.ask_for_key(&mut key).await.read();
     let mut long = SecurityKey::unattested();
     long.credential_id = vec![2; LONGEST_ID + 1];
     assert_eq!(client.register(paths::KEYS, &offer, &mut long).await.error(), "key_not_accepted");
