@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    ffi::OsStr,
     path::PathBuf,
     process::{Child, Command, ExitStatus},
     thread,
@@ -13,6 +12,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+pub use vouch_control_plane::tied;
 
 use crate::{
     BenchError,
@@ -34,14 +34,6 @@ pub fn program(name: &str) -> Result<PathBuf, BenchError> {
     // Tests are in `deps`, below the programs.
     let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
     beside.ok_or_else(|| BenchError::Missing(format!("there is no {name} beside {}; run: make bench", own.display())))
-}
-
-/// A command that the kernel kills together with the thread that starts it: also when that one is killed.
-#[must_use]
-pub fn tied(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
 }
 
 /// A process in the background. Dropping it kills it.

@@ -14,6 +14,7 @@ mod guides;
 mod monitoring;
 mod objects;
 mod pods;
+mod right;
 mod rights;
 mod support;
 mod user_roles;

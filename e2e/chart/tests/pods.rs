@@ -12,12 +12,8 @@ use std::{
     time::Duration,
 };
 
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
 use serde_json::{Value, json};
-use vouch_control_plane::{ControlPlane, until};
+use vouch_control_plane::{ControlPlane, client, tied, until};
 use vouch_issuer::{
     cluster::Cluster,
     store::{
@@ -28,59 +24,12 @@ use vouch_issuer::{
 
 use crate::{
     access::{issuer, objects_of_an_issuer},
-    support::{texts, the, tool},
+    right::{Right, rights},
+    support::{the, tool},
 };
 
 /// Who has the whole Role.
 const WHOLE: &str = "pod-whole";
-
-/// A verb on a resource; on one object of it, where the rule names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Right {
-    group: String,
-    resource: String,
-    name: Option<String>,
-    verb: String,
-}
-
-impl Right {
-    fn rule(&self) -> Value {
-        let mut rule = json!({"apiGroups": [self.group], "resources": [self.resource], "verbs": [self.verb]});
-        if let Some(name) = &self.name {
-            rule["resourceNames"] = json!([name]);
-        }
-        rule
-    }
-
-    /// Whether an API server says that it is missing.
-    fn is_missed_in(&self, words: &str) -> bool {
-        let Self { resource, verb, .. } = self;
-        let refusal = format!("cannot {verb} resource \"{resource}\"");
-        let about = self.name.as_ref().map(|name| format!("\"{name}\" is forbidden")).unwrap_or_default();
-        words.lines().any(|line| line.contains(&refusal) && line.contains(&about))
-    }
-}
-
-/// Each right of a Role by itself.
-fn rights(role: &Value) -> Vec<Right> {
-    let mut rights = Vec::new();
-    for rule in role["rules"].as_array().unwrap() {
-        let names = texts(&rule["resourceNames"]);
-        let names: Vec<Option<&str>> =
-            if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() };
-        for resource in texts(&rule["resources"]) {
-            for name in &names {
-                rights.extend(texts(&rule["verbs"]).iter().map(|verb| Right {
-                    group: rule["apiGroups"][0].as_str().unwrap().to_owned(),
-                    resource: resource.to_owned(),
-                    name: name.map(str::to_owned),
-                    verb: (*verb).to_owned(),
-                }));
-            }
-        }
-    }
-    rights
-}
 
 /// An account with these rights.
 fn account<'a>(name: &str, rights: impl Iterator<Item = &'a Right>) -> [Value; 3] {
@@ -109,7 +58,7 @@ impl Pod {
     fn start(kubeconfig: &Path, folder: &Path, account: &str) -> Self {
         let folder = folder.join(account);
         fs::create_dir(&folder).unwrap();
-        let child = Command::new(tool("VOUCH_ISSUER"))
+        let child = tied(tool("VOUCH_ISSUER"))
             .args(["serve", "--issuer=vouch", "--namespace=vouch"])
             .args(["--listen=127.0.0.1:0", "--private-listen=127.0.0.1:0", "--drain-delay=10m", "--ready-file"])
             .arg(folder.join("ready"))
@@ -154,11 +103,7 @@ impl Drop for Pod {
 fn write(kubeconfig: &Path, meanwhile: impl FnOnce()) -> Result<(), StoreError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        // An error says that somebody has chosen already.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        let cluster = Cluster { client: Client::try_from(config).unwrap(), namespace: "vouch".to_owned() };
+        let cluster = Cluster { client: client(kubeconfig).await, namespace: "vouch".to_owned() };
         let store = KubernetesStore::follow(&cluster, &Scope::Everybody);
         tokio::time::timeout(vouch_control_plane::PATIENCE, store.synced()).await.unwrap();
         let stored = store.user_by_email(&"alice@example.com".parse().unwrap()).await.unwrap().unwrap();

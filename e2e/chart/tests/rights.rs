@@ -4,23 +4,21 @@
 use std::{
     collections::BTreeSet,
     fs,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use serde_json::{Value, json};
-use vouch_control_plane::{ControlPlane, until};
+use vouch_control_plane::{ControlPlane, tied, until};
 
 use crate::{
     access::{issuer, objects_of_an_issuer},
     pods,
-    support::{ENFORCEMENT, helms, of_kind, render, texts, the, tool},
+    right::{Right, rights_in},
+    support::{ENFORCEMENT, helms, of_kind, render, the, tool},
     user_roles,
 };
 
 const ACCOUNT: &str = "system:serviceaccount:vouch:vouch-operator";
-
-/// A right: group, resource with its subresource, verb.
-pub(crate) type Right = (String, String, String);
 
 /// Needed by a plugin of admission, which asks about it without a request that could be written down: without it, the
 /// plugin refuses every object that an issuer owns.
@@ -32,7 +30,7 @@ struct Operator(Child);
 impl Operator {
     fn start(cluster: &ControlPlane, folder: &std::path::Path) -> Self {
         let log = fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(tool("VOUCH_OPERATOR"))
+        let child = tied(tool("VOUCH_OPERATOR"))
             .args([
                 "--namespaces=vouch",
                 "--image=vouch-issuer:1",
@@ -75,34 +73,19 @@ fn definition(group: &str, kind: &str, plural: &str) -> Value {
 }
 
 /// Every right that the account has made use of. A patch that makes an object needs the right to create it, too.
-fn used(log: &str) -> BTreeSet<Right> {
-    let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let of_account = events.filter(|event| event["user"]["username"] == ACCOUNT);
+fn used(events: &[Value]) -> BTreeSet<Right> {
+    let of_account = events.iter().filter(|event| event["user"]["username"] == ACCOUNT);
     of_account
         .flat_map(|event| {
             let object = &event["objectRef"];
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
             let subresource = object["subresource"].as_str().map(|name| format!("/{name}")).unwrap_or_default();
-            let right = |verb: &str| {
-                let resource = format!("{}{subresource}", text(&object["resource"]));
-                (text(&object["apiGroup"]), resource, verb.to_owned())
-            };
+            let resource = text(&object["resource"]) + &subresource;
+            let right = |verb: &str| Right::new(&text(&object["apiGroup"]), &resource, verb);
             let made = event["verb"] == "patch" && event["responseStatus"]["code"] == 201;
             [Some(right(&text(&event["verb"]))), made.then(|| right("create"))].into_iter().flatten()
         })
         .collect()
-}
-
-pub(crate) fn rights_in(roles: &[&Value]) -> BTreeSet<Right> {
-    let mut rights = BTreeSet::new();
-    for rule in roles.iter().flat_map(|role| role["rules"].as_array().unwrap()) {
-        for group in texts(&rule["apiGroups"]) {
-            for resource in texts(&rule["resources"]) {
-                rights.extend(texts(&rule["verbs"]).iter().map(|verb| (group.into(), resource.into(), (*verb).into())));
-            }
-        }
-    }
-    rights
 }
 
 fn client() -> Value {
@@ -175,9 +158,9 @@ fn the_operator_is_refused_nothing_and_uses_or_grants_every_right_it_has() {
 
     let objects = render(&[]);
     let (group, resource, verb) = ASKED_BY_ADMISSION;
-    let mut justified = used(&fs::read_to_string(cluster.audit_log()).unwrap());
+    let mut justified = used(&cluster.cluster().audit_events());
     justified.extend(rights_in(&[the(&objects_of_an_issuer("1"), "Role")]));
-    justified.insert((group.into(), resource.into(), verb.into()));
+    justified.insert(Right::new(group, resource, verb));
     let unused: Vec<Right> = rights_in(&of_kind(&objects, "Role")).difference(&justified).cloned().collect();
     assert!(unused.is_empty(), "neither used nor granted: {unused:#?}");
     pods::need_every_right(&cluster);

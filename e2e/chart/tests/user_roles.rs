@@ -7,7 +7,7 @@ use vouch_control_plane::{ControlPlane, Outcome, until};
 use vouch_operator::plugin::access::{ADMIN, ANY_PORT, NEEDS, Need, VIEWER};
 
 use crate::{
-    rights::{Right, rights_in},
+    right::{Right, rights_in},
     support::{of_kind, render, texts, tool},
 };
 
@@ -19,17 +19,17 @@ fn role<'a>(objects: &'a [Value], name: &str) -> &'a Value {
 /// What commands need, but what no role of the chart has.
 fn needs(wanted: impl Fn(&Need) -> bool) -> BTreeSet<Right> {
     let needs = NEEDS.iter().filter(|need| wanted(need) && need.resource != ANY_PORT);
-    let right = |need: &Need, verb: &str| (need.group.to_owned(), need.resource.to_owned(), verb.to_owned());
+    let right = |need: &Need, verb: &str| Right::new(need.group, need.resource, verb);
     needs.flat_map(|need| need.verbs.iter().map(move |verb| right(need, verb))).collect()
 }
 
 #[test]
 fn who_looks_reads_what_is_declared_and_changes_nothing() {
     let viewer = rights_in(&[role(&render(&[]), VIEWER)]);
-    let mut expected = BTreeSet::from([(String::new(), "pods".to_owned(), "list".to_owned())]);
+    let mut expected = BTreeSet::from([Right::new("", "pods", "list")]);
     for definition in vouch_crds::definitions() {
         let (plural, group) = definition.name.split_once('.').unwrap();
-        expected.extend(["get", "list", "watch"].map(|verb| (group.to_owned(), plural.to_owned(), verb.to_owned())));
+        expected.extend(["get", "list", "watch"].map(|verb| Right::new(group, plural, verb)));
     }
     assert_eq!(viewer, expected);
     for command in ["status", "users", "keys"] {

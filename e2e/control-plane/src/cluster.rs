@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Outcome;
 
@@ -94,10 +95,16 @@ impl Cluster {
         self.folder().join("pki/ca.crt")
     }
 
-    /// What the API server writes down, an event of `audit.k8s.io/v1` on each line.
+    /// What the API server has written down so far: events of `audit.k8s.io/v1`, in the order in which they were answered.
+    ///
+    /// # Panics
+    /// When a whole line of the log is no JSON.
     #[must_use]
-    pub fn audit_log(&self) -> &Path {
-        &self.description.audit_log
+    pub fn audit_events(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.description.audit_log).unwrap();
+        // A last line without an end is still being written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 

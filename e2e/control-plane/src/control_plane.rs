@@ -62,12 +62,6 @@ impl ControlPlane {
         self.cluster.kubeconfig()
     }
 
-    /// What the API server writes down, an event of `audit.k8s.io/v1` on each line.
-    #[must_use]
-    pub fn audit_log(&self) -> &Path {
-        self.cluster.audit_log()
-    }
-
     /// Runs `kubectl` as administrator.
     pub fn kubectl(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(&mut self.kubectl_command(arguments))

@@ -1,11 +1,10 @@
 //! What a command came to.
 
-use std::{
-    io::Write as _,
-    process::{Command, Output, Stdio},
-};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+
+use crate::output_with_input;
 
 /// A command that has ended.
 #[must_use]
@@ -32,11 +31,8 @@ impl Outcome {
     /// # Panics
     /// When it does not start.
     pub fn with_input(command: &mut Command, input: &str) -> Self {
-        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        // Whoever does not read to the end says why.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Self::new(command, &child.wait_with_output().unwrap())
+        let output = output_with_input(command, input);
+        Self::new(command, &output)
     }
 
     fn new(command: &Command, output: &Output) -> Self {

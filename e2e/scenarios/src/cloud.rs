@@ -1,15 +1,10 @@
 //! AWS accounts and their administrators, who work with boto3.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    io::Write as _,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{cell::RefCell, collections::BTreeMap, path::Path, process::Command};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use vouch_control_plane::output_with_input;
 
 use crate::{
     binaries,
@@ -153,9 +148,7 @@ pub fn boto3() -> Command {
 /// When it cannot be run.
 #[must_use]
 pub fn call_with(python: &mut Command, calls: &Value) -> Vec<Result<Value, ApiError>> {
-    let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(calls.to_string().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = output_with_input(python, &calls.to_string());
     let answers: Vec<Answer> = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     answers

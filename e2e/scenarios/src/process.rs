@@ -1,7 +1,6 @@
 //! Processes that never outlive the test that started them.
 
 use std::{
-    ffi::OsStr,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
@@ -13,19 +12,12 @@ use std::{
 };
 
 use serde_json::Value;
+pub use vouch_control_plane::tied;
 
 use crate::{
     interruption,
     wait::{PATIENCE, until},
 };
-
-/// A command that the kernel kills together with the thread that starts it.
-#[must_use]
-pub fn tied(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
-}
 
 /// A process in the background. Dropping it kills it.
 #[derive(Debug)]

@@ -2,12 +2,8 @@
 
 use std::sync::OnceLock;
 
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
 use uuid::Uuid;
-use vouch_control_plane::ControlPlane;
+use vouch_control_plane::{ControlPlane, client};
 use vouch_issuer::cluster::Cluster;
 
 fn control_plane() -> &'static ControlPlane {
@@ -33,10 +29,6 @@ impl Namespace {
 
     /// The way to it, for the runtime of the caller.
     pub(crate) async fn cluster(&self) -> Cluster {
-        // An error says that another test of this process has chosen already.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let kubeconfig = Kubeconfig::read_from(control_plane().kubeconfig()).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        Cluster { client: Client::try_from(config).unwrap(), namespace: self.name.clone() }
+        Cluster { client: client(control_plane().kubeconfig()).await, namespace: self.name.clone() }
     }
 }

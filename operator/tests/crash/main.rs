@@ -27,11 +27,7 @@ mod proxy;
 use std::time::Instant;
 
 use futures::{StreamExt as _, stream};
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
-use vouch_control_plane::ControlPlane;
+use vouch_control_plane::{ControlPlane, client};
 
 use crate::{
     call::Call,
@@ -46,7 +42,7 @@ const SIDE_BY_SIDE: usize = 16;
 async fn an_operator_that_dies_at_any_request_is_succeeded_by_one_that_comes_to_the_same_state() {
     let control_plane = ControlPlane::start();
     control_plane.install_definitions();
-    let world = World::begin(client(&control_plane).await).await;
+    let world = World::begin(client(control_plane.kubeconfig()).await).await;
     let begun = Instant::now();
     let references = world.reference().await;
     let faults = faults(&references);
@@ -61,13 +57,6 @@ async fn an_operator_that_dies_at_any_request_is_succeeded_by_one_that_comes_to_
     let wrong: Vec<String> = outcomes.into_iter().flatten().collect();
     println!("{} crashes in {} s, {} of them wrong", faults.len(), begun.elapsed().as_secs(), wrong.len());
     assert!(wrong.is_empty(), "{} of {} lives went wrong:\n{}", wrong.len(), faults.len(), wrong.join("\n"));
-}
-
-async fn client(control_plane: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(control_plane.kubeconfig()).unwrap();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    config.default_retry = false;
-    Client::try_from(config).unwrap()
 }
 
 /// Every moment at which a process is to die, with its stage; those that take longest come first.

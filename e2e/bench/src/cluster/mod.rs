@@ -15,12 +15,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::Client;
 use tokio::runtime::Runtime;
-use vouch_control_plane::{ControlPlane, Outcome};
+use vouch_control_plane::{ControlPlane, Outcome, client};
 
 pub use self::namespace::Namespace;
 use crate::BenchError;
@@ -64,13 +61,11 @@ impl World {
                            make cluster, and: export VOUCH_CLUSTER=~/.cache/vouch/cluster/current/cluster";
             return Err(BenchError::Missing(missing.to_owned()));
         }
-        // An error says that it was chosen already.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(BenchError::failed("starting a runtime"))?;
         let control_plane = ControlPlane::start();
         control_plane.install_definitions();
-        let client = runtime.block_on(client(control_plane.kubeconfig()))?;
+        let client = runtime.block_on(client(control_plane.kubeconfig()));
         Ok(Self { namespaces: Mutex::default(), client, runtime, control_plane })
     }
 
@@ -114,11 +109,4 @@ fn done(what: &'static str, outcome: &Outcome) -> Result<(), BenchError> {
         true => Ok(()),
         false => Err(BenchError::Subject { what, reason: outcome.words().to_owned() }),
     }
-}
-
-async fn client(kubeconfig: &Path) -> Result<Client, BenchError> {
-    let unusable = "using the kubeconfig of the control plane";
-    let kubeconfig = Kubeconfig::read_from(kubeconfig).map_err(BenchError::failed(unusable))?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    Client::try_from(config.map_err(BenchError::failed(unusable))?).map_err(BenchError::failed(unusable))
 }

@@ -1,8 +1,6 @@
 //! The audit log of the API server: who wrote what, when, and whether it was taken. It is complete when a client has its
 //! answer (`blocking-strict`).
 
-use std::{fs, path::Path};
-
 use serde_json::Value;
 
 /// Entries in the order in which they were answered.
@@ -14,16 +12,10 @@ pub struct Audit(Vec<Entry>);
 pub struct Entry(Value);
 
 impl Audit {
-    /// Reads the file.
-    ///
-    /// # Panics
-    /// When it is not there, or a whole line is no JSON.
+    /// These events.
     #[must_use]
-    pub fn read(file: &Path) -> Self {
-        let text = fs::read_to_string(file).unwrap();
-        // A last line without an end is still being written.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        Self(whole.lines().map(|line| Entry(serde_json::from_str(line).unwrap())).collect())
+    pub fn of(events: Vec<Value>) -> Self {
+        Self(events.into_iter().map(Entry).collect())
     }
 
     /// How many there are: a mark in time.

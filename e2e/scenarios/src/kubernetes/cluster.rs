@@ -1,14 +1,13 @@
 //! One real cluster, and what can happen to it.
 
 use std::{
-    io::Write as _,
     path::Path,
-    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
+use vouch_control_plane::output_with_input;
 
 use super::{audit::Audit, images::Images};
 use crate::process::Ran;
@@ -82,10 +81,7 @@ impl Cluster {
     pub fn kubectl_with(&self, arguments: &[&str], manifest: &str) -> Ran {
         let mut command = self.0.command();
         command.arg("kubectl").args(arguments).args(["--filename", "-"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
-        Ran::new(format!("kubectl {} -f -", arguments.join(" ")), &child.wait_with_output().unwrap())
+        Ran::new(format!("kubectl {} -f -", arguments.join(" ")), &output_with_input(&mut command, manifest))
     }
 
     /// Applies manifests as people do, or insists that they are taken.
@@ -132,6 +128,6 @@ impl Cluster {
     /// What the API server has recorded so far.
     #[must_use]
     pub fn audit(&self) -> Audit {
-        Audit::read(self.0.audit_log())
+        Audit::of(self.0.audit_events())
     }
 }
