@@ -1,5 +1,5 @@
 //! Steady load while something breaks: people sign in, programs ask for credentials, verifiers read the key set. Whatever
-//! fails is tried once more, three seconds later; what fails then is lost.
+//! fails is tried once more, three seconds later; what fails then is lost, and so is what is answered wrongly.
 
 use std::{
     sync::{
@@ -25,12 +25,14 @@ const LOGIN_PACE: Duration = Duration::from_secs(3);
 /// Before something is tried once more. A kubelet looks once a second whether containers have ended, and the Services of
 /// every node learn of it in another second or two: whoever asks again sooner may be sent to the same dead pod.
 const RETRY: Duration = Duration::from_secs(3);
-/// The load ends by itself then.
-const BOUND: Duration = Duration::from_secs(600);
+/// The load ends by itself then, which is a failure: what happened after it was tested by nobody. Three times as long as the
+/// longest scenario on a busy machine.
+const BOUND: Duration = Duration::from_secs(1800);
 /// Nobody waits longer for an answer, whatever happens: a connection that leads nowhere any more is given up after eight
 /// seconds, and one that cannot be made after five, for another one.
 const LONGEST: Duration = Duration::from_secs(15);
-/// Durations of AWS sessions, in seconds. One that nobody asked for before is a credential that nobody has cached.
+/// Durations of AWS sessions, in seconds. One that nobody asked for before is a credential that nobody has cached. When all
+/// have been asked for, the load ends by itself, too.
 const DURATIONS: std::ops::Range<usize> = 900..3600;
 
 /// People and programs at work. Dropping it sends them home.
@@ -48,6 +50,16 @@ struct Tally {
     retried: Vec<String>,
     lost: Vec<String>,
     slowest: Duration,
+    /// Whether it ended by itself.
+    expired: bool,
+}
+
+/// Why a request is not as it should be; for people.
+enum Failure {
+    /// It may go better at the second try.
+    Unanswered(String),
+    /// No second answer makes it good.
+    Wrong(String),
 }
 
 impl Load {
@@ -64,19 +76,20 @@ impl Load {
         let proxy = reqwest::Proxy::all(site.cloud.standin.proxy()).unwrap();
         let verifier = verifier.proxy(proxy).timeout(Duration::from_secs(10)).build().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let worker = |pace, job: Job| {
+        let worker = |pace, turns, job: Job| {
             let stop = Arc::clone(&stop);
-            thread::spawn(move || work(&stop, pace, job))
+            thread::spawn(move || work(&stop, pace, turns, job))
         };
         let workers = vec![
-            ("credentials", worker(PACE, Box::new(move |turn| credential(&alice, turn)))),
-            ("logins", worker(LOGIN_PACE, Box::new(move |_| login(&bob)))),
-            ("key sets", worker(PACE, Box::new(move |_| key_set(&verifier)))),
+            ("credentials", worker(PACE, DURATIONS.len(), Box::new(move |turn| credential(&alice, turn)))),
+            ("logins", worker(LOGIN_PACE, usize::MAX, Box::new(move |_| login(&bob)))),
+            ("key sets", worker(PACE, usize::MAX, Box::new(move |_| key_set(&verifier)))),
         ];
         Self { stop, workers, _keys: vec![alices_key, bobs_key] }
     }
 
-    /// Ends it, and insists that every kind of request was made, that none was lost, and that nobody waited for long.
+    /// Ends it, and insists that every kind of request was made all the time, that none was lost, and that nobody waited for
+    /// long.
     ///
     /// # Panics
     /// When it was otherwise.
@@ -84,7 +97,7 @@ impl Load {
         self.stop.store(true, Ordering::SeqCst);
         for (kind, worker) in self.workers.drain(..) {
             let tally = worker.join().unwrap_or_else(|_| panic!("{kind}: a program hung"));
-            let Tally { done, retried, lost, slowest } = &tally;
+            let Tally { done, retried, lost, slowest, expired } = &tally;
             eprintln!(
                 "{kind}: {done} answered, {} of them at the second try, the slowest in {slowest:?}",
                 retried.len()
@@ -92,6 +105,7 @@ impl Load {
             retried.iter().for_each(|first| eprintln!("{kind}, at the first try: {first}"));
             assert!(lost.is_empty(), "{kind}: {} lost, {done} answered:\n{}", lost.len(), lost.join("\n"));
             assert!(*done > 0, "no {kind}");
+            assert!(!expired, "{kind} ended by themselves after {done}, before what they were to outlive");
             assert!(*slowest < LONGEST, "{kind}: somebody waited {slowest:?}");
         }
     }
@@ -104,65 +118,74 @@ impl Drop for Load {
     }
 }
 
-/// Makes the request of a turn; the error is for people.
-type Job = Box<dyn FnMut(usize) -> Result<(), String> + Send>;
+/// Makes the request of a turn.
+type Job = Box<dyn FnMut(usize) -> Result<(), Failure> + Send>;
 
 impl Tally {
-    fn time(&mut self, job: &mut Job, turn: usize) -> Result<(), String> {
+    fn time(&mut self, job: &mut Job, turn: usize) -> Result<(), Failure> {
         let asked = Instant::now();
         let answer = job(turn);
         self.slowest = self.slowest.max(asked.elapsed());
         answer
     }
-}
 
-fn work(stop: &AtomicBool, pace: Duration, mut job: Job) -> Tally {
-    let started = Instant::now();
-    let mut tally = Tally::default();
-    let mut turn = 0;
-    while !stop.load(Ordering::SeqCst) && started.elapsed() < BOUND {
-        turn += 1;
-        match tally.time(&mut job, turn) {
-            Ok(()) => tally.done += 1,
-            Err(first) => {
-                thread::sleep(RETRY);
-                match tally.time(&mut job, turn) {
-                    Ok(()) => {
-                        tally.done += 1;
-                        tally.retried.push(first);
-                    }
-                    Err(second) => tally.lost.push(format!("{first}\n  and then: {second}")),
-                }
+    /// Makes the request of a turn, and once more if nothing comes of it.
+    fn take_turn(&mut self, job: &mut Job, turn: usize) {
+        let first = match self.time(job, turn) {
+            Ok(()) => return self.done += 1,
+            Err(Failure::Wrong(answer)) => return self.lost.push(answer),
+            Err(Failure::Unanswered(first)) => first,
+        };
+        thread::sleep(RETRY);
+        match self.time(job, turn) {
+            Ok(()) => {
+                self.done += 1;
+                self.retried.push(first);
+            }
+            Err(Failure::Unanswered(second) | Failure::Wrong(second)) => {
+                self.lost.push(format!("{first}\n  and then: {second}"));
             }
         }
+    }
+}
+
+fn work(stop: &AtomicBool, pace: Duration, turns: usize, mut job: Job) -> Tally {
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    for turn in 0..turns {
+        if stop.load(Ordering::SeqCst) || started.elapsed() >= BOUND {
+            break;
+        }
+        tally.take_turn(&mut job, turn);
         let rested = Instant::now();
         while rested.elapsed() < pace && !stop.load(Ordering::SeqCst) {
             thread::sleep(PACE.min(pace));
         }
     }
+    tally.expired = !stop.load(Ordering::SeqCst);
     tally
 }
 
-fn credential(person: &Developer, turn: usize) -> Result<(), String> {
-    let duration = (DURATIONS.start + turn % DURATIONS.len()).to_string();
+fn credential(person: &Developer, turn: usize) -> Result<(), Failure> {
+    let duration = (DURATIONS.start + turn).to_string();
     let ran = person.vouch(&["credential", "aws", "--role", &developer_role(HUB), "--duration", &duration]);
-    if ran.code == Some(0) { Ok(()) } else { Err(ran.to_string()) }
+    if ran.code == Some(0) { Ok(()) } else { Err(Failure::Unanswered(ran.to_string())) }
 }
 
-fn login(person: &Developer) -> Result<(), String> {
+fn login(person: &Developer) -> Result<(), Failure> {
     let mut terminal = person.vouch_at_terminal(&["login", "--force"]);
     let _ = unlock_unless_it_ends(&mut terminal);
     let finished = terminal.finish();
-    if finished.status.success() { Ok(()) } else { Err(finished.text) }
+    if finished.status.success() { Ok(()) } else { Err(Failure::Unanswered(finished.text)) }
 }
 
-fn key_set(verifier: &reqwest::blocking::Client) -> Result<(), String> {
+fn key_set(verifier: &reqwest::blocking::Client) -> Result<(), Failure> {
+    let unanswered = |error: reqwest::Error| Failure::Unanswered(format!("{error:?}"));
     let answer = verifier.get(format!("{ISSUER_URL}/.well-known/jwks.json")).send();
-    let answer =
-        answer.and_then(reqwest::blocking::Response::error_for_status).map_err(|error| format!("{error:?}"))?;
-    let keys: serde_json::Value = answer.json().map_err(|error| format!("{error:?}"))?;
+    let answer = answer.and_then(reqwest::blocking::Response::error_for_status).map_err(unanswered)?;
+    let keys: serde_json::Value = answer.json().map_err(unanswered)?;
     match keys["keys"].as_array() {
         Some(keys) if !keys.is_empty() => Ok(()),
-        _ => Err(format!("an empty key set: {keys}")),
+        _ => Err(Failure::Wrong(format!("an empty key set: {keys}"))),
     }
 }
