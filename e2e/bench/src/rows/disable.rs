@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use tokio::task::JoinHandle;
 use vouch_issuer_api::error::ErrorCode;
 
 use super::issuer_in_cluster::FEW;
@@ -24,8 +25,10 @@ const REPLICAS: u32 = 3;
 const TRIES: usize = 1000;
 /// The person who is disabled.
 const NUMBER: u32 = 0;
-/// Much longer than it may take: a try that is this late is reported, and does not end the row.
+/// Much longer than it may take: a change that nobody has heard of by then never comes, and ends the row.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Of one request: a nonce may have grown old, and its successor has just been given.
+const TRIES_WITH_A_NONCE: usize = 2;
 /// Between two looks at all replicas: the machine has other things to do than to answer them.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -68,9 +71,12 @@ fn delay(
     refused: bool,
 ) -> Result<Duration, BenchError> {
     let began = Instant::now();
-    let written = world.begin(change);
+    let mut writing = Some(world.begin(change));
+    let mut finish = |writing: JoinHandle<_>| world.run(writing).map_err(BenchError::failed("disabling a person"))?;
     let mut waiting: Vec<&mut Session> = sessions.iter_mut().collect();
     within(PATIENCE, PAUSE, "waiting for every replica", || {
+        // Nobody hears of a change that the API server has refused.
+        writing.take_if(|writing| writing.is_finished()).map(&mut finish).transpose()?;
         let mut late = Vec::new();
         for session in std::mem::take(&mut waiting) {
             if session.is_refused()? != refused {
@@ -81,7 +87,7 @@ fn delay(
         Ok(waiting.is_empty().then_some(()))
     })?;
     let took = began.elapsed();
-    world.run(written).map_err(BenchError::failed("disabling a person"))??;
+    writing.map(finish).transpose()?;
     Ok(took)
 }
 
@@ -99,7 +105,7 @@ struct Refusal {
 impl Session {
     /// Asks for a credential. Whether that is refused because the session is over.
     fn is_refused(&mut self) -> Result<bool, BenchError> {
-        loop {
+        for _ in 0..TRIES_WITH_A_NONCE {
             self.connection.send(&self.person.request()?)?;
             let answer = self.connection.receive()?;
             self.person.take_nonce(&answer);
@@ -113,5 +119,6 @@ impl Session {
                 _ => return answer.succeeded().map(|_| false),
             }
         }
+        Err(BenchError::Subject { what: "asking for a credential", reason: "a new nonce is refused".to_owned() })
     }
 }
