@@ -15,7 +15,6 @@ mod an_upgrade_and_an_uninstall_keep_what_people_have_made;
 mod clocks_that_differ_stop_nobody;
 mod every_replica_refuses_a_disabled_person_within_a_second;
 mod hundreds_of_rotations_fail_no_verifier;
-mod invalid_objects_are_refused_with_a_sentence;
 mod issuers_keep_to_their_namespaces;
 mod killing_what_leads_changes_nothing;
 mod lost_signing_keys_are_reported_and_never_replaced;
