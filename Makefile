@@ -45,6 +45,8 @@ PACKAGES_FOR_VIRTUAL_KEY := clang
 PACKAGES_TO_TEST := faketime jq strace util-linux
 # To link programs statically, C in them included.
 PACKAGES_FOR_IMAGES := ca-certificates musl-tools
+# What somebody can do who cannot become root.
+WITHOUT_ROOT := make test IN_CLUSTER=no leaves out what takes root
 # To run the nodes of the test cluster; a control plane alone needs none of it.
 PACKAGES_FOR_CLUSTER := conntrack containerd containernetworking-plugins iptables nftables runc util-linux
 
@@ -59,8 +61,9 @@ endif
 endif
 
 .PHONY: demo
-demo: binaries virtual-key setup-clients setup-helm cluster ## Watch `helm install` and one tap become AWS credentials in two accounts. KEY=usb uses your own key.
-	@$(CARGO_TARGET_DIR)/debug/demo --cluster $(if $(KEY),--key $(KEY))
+demo: WITHOUT_ROOT := make demo-local does the same without Kubernetes, and needs no root
+demo: setup-root binaries virtual-key setup-clients setup-helm cluster ## Watch `helm install` and one tap become AWS credentials in two accounts. Uses sudo. KEY=usb uses your own key.
+	@setup/as-root $(CARGO_TARGET_DIR)/debug/demo --cluster $(if $(KEY),--key $(KEY))
 
 .PHONY: demo-local
 demo-local: binaries virtual-key setup-clients ## The same without Kubernetes, in seconds.
@@ -158,7 +161,7 @@ test-in-cluster: setup-root binaries virtual-key setup-clients setup-helm cluste
 .PHONY: setup-cluster setup-helm setup-images setup-root
 setup-root:
 ifneq ($(IN_CLUSTER),no)
-	@setup/as-root || { echo "setup: make test IN_CLUSTER=no leaves out what takes root" >&2; exit 1; }
+	@setup/as-root || { echo "setup: $(WITHOUT_ROOT)" >&2; exit 1; }
 endif
 setup-cluster:
 	@setup/go
