@@ -200,6 +200,7 @@ fn with_the_values_for_high_availability_no_two_operators_share_a_node() {
     let strict = constraints.iter().find(|constraint| constraint["whenUnsatisfiable"] == "DoNotSchedule").unwrap();
     assert_eq!(strict["topologyKey"], "kubernetes.io/hostname");
     assert_eq!(strict["labelSelector"]["matchLabels"], spec["selector"]["matchLabels"]);
+    assert_eq!(strict["nodeTaintsPolicy"], "Honor", "a node that takes no pods is none to share them with");
 }
 
 #[test]
