@@ -78,9 +78,9 @@ pub fn person(name: &str) -> UserRecord {
     }
 }
 
-/// A key whose credential id is `credential`, in base64url.
-pub fn key(credential: &str) -> EnrolledKey {
-    let passkey = json!({"cred": {
+/// What is kept of a key to verify its assertions with; `credential` is the credential id, in base64url.
+pub fn passkey(credential: &str) -> serde_json::Value {
+    json!({"cred": {
         "cred_id": credential,
         "cred": {"type_": "ES256", "key": {"EC_EC2": {
             "curve": "SECP256R1",
@@ -92,7 +92,11 @@ pub fn key(credential: &str) -> EnrolledKey {
         "extensions": {"cred_protect": {"Set": "userVerificationRequired"}, "hmac_create_secret": "NotRequested",
             "appid": "NotRequested", "cred_props": "Ignored"},
         "attestation": {"data": "None", "metadata": "None"}, "attestation_format": "none",
-    }});
+    }})
+}
+
+/// A key whose credential id is `credential`, in base64url.
+pub fn key(credential: &str) -> EnrolledKey {
     EnrolledKey {
         id: credential.chars().take(16).collect(),
         credential_id: CredentialId(credential.to_owned()),
@@ -101,7 +105,7 @@ pub fn key(credential: &str) -> EnrolledKey {
         attested: false,
         created_at: Timestamp::from_second(1_790_000_001).unwrap(),
         last_used_at: None,
-        passkey: serde_json::from_value(passkey).unwrap(),
+        passkey: serde_json::from_value(passkey(credential)).unwrap(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use vouch_control_plane::until;
+use vouch_issuer::store::conformance::passkey;
 use vouch_operator::plugin::access::{NEEDS, Need};
 
 use crate::plugin::Cluster;
@@ -36,14 +37,8 @@ const CASES: &[(&[&str], &[Right])] = &[
     (&["invite", "alice@example.com", "--group", "support"], &[ROOT_SECRET, SEE_PEOPLE, CHANGE_SPEC, CHANGE_STATUS]),
 ];
 
-/// A key of alice's, and what only the issuer reads of it.
+/// A key of alice's.
 const KEY: &str = "0011223344556677";
-const CREDENTIAL: &str = r#"{"cred":{"cred_id":"AQID","cred":{"type_":"ES256","key":{"EC_EC2":{"curve":"SECP256R1",
-    "x":"wn5_bfwXgxX8Bt9jLP6MG-YRXgWFHGgpkEWrlaEayPM","y":"j3u3nBiyFfh1n6JFqzS8_Bo7Bi9nXBM6dWf5ANsIX8Q"}}},
-    "counter":1,"transports":null,"user_verified":true,"backup_eligible":false,"backup_state":false,
-    "registration_policy":"required","extensions":{"cred_protect":{"Set":"userVerificationRequired"},
-    "hmac_create_secret":"NotRequested","appid":"NotRequested","cred_props":"Ignored"},
-    "attestation":{"data":"None","metadata":"None"},"attestation_format":"none"}}"#;
 
 pub(crate) fn are_enough_and_needed(cluster: &Cluster) {
     give_alice_a_key(cluster);
@@ -144,7 +139,7 @@ fn grant(cluster: &Cluster, users: &[(String, Vec<Value>)]) {
 fn give_alice_a_key(cluster: &Cluster) {
     let key = json!({
         "id": KEY, "credentialId": "AQID", "name": "blue", "attested": false, "createdAt": "2026-01-01T00:00:00Z",
-        "counter": 1, "credential": CREDENTIAL,
+        "counter": 1, "credential": passkey("AQID").to_string(),
     });
     let patch = json!({"status": {"keyCount": 1, "keys": [key]}}).to_string();
     let name = person_with(cluster, "alice@example.com").unwrap();

@@ -10,6 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use serde_json::{Value, json};
+use vouch_issuer::store::conformance::passkey;
 
 use super::{directory::Directory, organization::Organization, person::Person};
 
@@ -84,21 +85,8 @@ fn at(second: i64) -> Timestamp {
 /// Its own for every name.
 fn security_key(name: &str, created_at: Timestamp) -> Value {
     let id = URL_SAFE_NO_PAD.encode(name);
-    let credential = json!({"cred": {
-        "cred_id": id,
-        "cred": {"type_": "ES256", "key": {"EC_EC2": {
-            "curve": "SECP256R1",
-            "x": "wn5_bfwXgxX8Bt9jLP6MG-YRXgWFHGgpkEWrlaEayPM",
-            "y": "j3u3nBiyFfh1n6JFqzS8_Bo7Bi9nXBM6dWf5ANsIX8Q",
-        }}},
-        "counter": 1, "transports": null, "user_verified": true, "backup_eligible": false, "backup_state": false,
-        "registration_policy": "required",
-        "extensions": {"cred_protect": {"Set": "userVerificationRequired"}, "hmac_create_secret": "NotRequested",
-            "appid": "NotRequested", "cred_props": "Ignored"},
-        "attestation": {"data": "None", "metadata": "None"}, "attestation_format": "none",
-    }});
     json!({
         "id": name, "credentialId": id, "name": "key", "attested": false, "counter": 1, "createdAt": created_at,
-        "credential": credential.to_string(),
+        "credential": passkey(&id).to_string(),
     })
 }
