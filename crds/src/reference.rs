@@ -5,9 +5,6 @@ use serde_json::{Map, Value};
 
 use crate::{Definition, definitions, duration};
 
-/// Fields whose members Kubernetes documents.
-const OF_KUBERNETES: [&str; 2] = ["spec.deployment.resources", "spec.deployment.tolerations"];
-
 /// The whole page, as Markdown.
 #[must_use]
 pub fn page() -> String {
@@ -51,9 +48,6 @@ fn members(schema: &Value, path: &str, page: &mut String) {
         let rules = sentences(member).into_iter().chain(item.into_iter().flat_map(sentences));
         let meaning: Vec<String> = std::iter::once(described).chain(rules).filter(|part| !part.is_empty()).collect();
         page.push_str(&format!("| `{path}` | {} | {default} | {} |\n", kind(member), meaning.join(" ")));
-        if OF_KUBERNETES.contains(&path.as_str()) {
-            continue;
-        }
         members(member, &path, page);
         if let Some(item) = item {
             members(item, &format!("{path}[]"), page);

@@ -31,12 +31,15 @@ pub(crate) fn label(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
+/// A DNS subdomain (RFC 1123), which most objects have for a name.
+const SUBDOMAIN: &str = "[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*";
+
 /// The name of an object in the same namespace.
 pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
     pattern(
         253,
-        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
-        "must be the name of an object: lower-case letters, digits, dots and dashes",
+        &format!("^{SUBDOMAIN}$"),
+        "must be the name of an object: lower-case letters, digits and dashes, in parts between single dots",
     )
 }
 
@@ -45,10 +48,95 @@ pub(crate) fn object_names(generator: &mut SchemaGenerator) -> Schema {
     set(&object_name(generator), 50)
 }
 
+/// The name of a Gateway's listener.
+pub(crate) fn listener(_: &mut SchemaGenerator) -> Schema {
+    let sentence =
+        "must be the name of a listener: lower-case letters, digits and dashes, in parts between single dots";
+    pattern(253, &format!("^{SUBDOMAIN}$"), sentence)
+}
+
+/// The name of a namespace.
+pub(crate) fn namespace(_: &mut SchemaGenerator) -> Schema {
+    pattern(
+        63,
+        "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        "must be the name of a namespace: lower-case letters, digits and dashes",
+    )
+}
+
+/// Names of namespaces.
+pub(crate) fn namespaces(generator: &mut SchemaGenerator) -> Schema {
+    set(&namespace(generator), 50)
+}
+
+/// What Kubernetes calls a qualified name: at most 63 characters, alone or behind a domain of at most 253 and a slash.
+fn qualified(text: &str) -> String {
+    let form = format!("^({SUBDOMAIN}/)?[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?$");
+    format!("{text}.matches('{form}') && {text}.indexOf('/') <= 253")
+}
+
+const LABEL_KEY_SENTENCE: &str = "must be the key of a label, such as kubernetes.io/hostname";
+const LABEL_VALUE: &str = "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$";
+const LABEL_VALUE_SENTENCE: &str =
+    "must be the value of a label: letters, digits and ._-, with a letter or digit at both ends";
+
+/// The key of a label.
+pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
+    text(317, &[(&qualified("self"), LABEL_KEY_SENTENCE)])
+}
+
 /// Keys of labels.
-pub(crate) fn label_keys(_: &mut SchemaGenerator) -> Schema {
-    let form = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$";
-    set(&pattern(317, form, "must be the key of a label, such as kubernetes.io/hostname"), 10)
+pub(crate) fn label_keys(generator: &mut SchemaGenerator) -> Schema {
+    set(&label_key(generator), 10)
+}
+
+/// The value of a label, which may be empty.
+pub(crate) fn label_value(_: &mut SchemaGenerator) -> Schema {
+    pattern(63, LABEL_VALUE, LABEL_VALUE_SENTENCE)
+}
+
+/// The name of an image.
+pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
+    pattern(512, r"^\\S+$", "must be the name of an image, which has no spaces")
+}
+
+/// The class of a load balancer, which has the form of a label's key.
+pub(crate) fn load_balancer_class(_: &mut SchemaGenerator) -> Schema {
+    text(317, &[(&qualified("self"), "must be the class of a load balancer, such as example.com/internal")])
+}
+
+/// Texts by their names, each of at most `longest` characters. Each rule (rule, sentence) is about the whole.
+fn texts(longest: u32, rules: &[(&str, &str)]) -> Schema {
+    let rules: Vec<Value> = rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect();
+    json_schema!({
+        "type": "object",
+        "additionalProperties": {"type": "string", "maxLength": longest},
+        "maxProperties": 50,
+        "x-kubernetes-validations": rules,
+    })
+}
+
+/// Labels.
+pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
+    let keys = format!("self.all(key, {})", qualified("key"));
+    let values = format!("self.all(key, self[key].matches('{LABEL_VALUE}'))");
+    let [about_keys, about_values] = [("key", LABEL_KEY_SENTENCE), ("value", LABEL_VALUE_SENTENCE)]
+        .map(|(of, sentence)| format!("each {of} {sentence}"));
+    texts(63, &[(&keys, &about_keys), (&values, &about_values)])
+}
+
+/// Annotations. Together they stay below the 256 KiB that an object may have of them.
+pub(crate) fn annotations(_: &mut SchemaGenerator) -> Schema {
+    let keys = format!("self.all(key, {})", qualified("key.lowerAscii()"));
+    texts(4096, &[(&keys, "each key must be that of an annotation, such as example.com/team")])
+}
+
+/// The form of a [`quantity`]: so short that no comparison of two overflows.
+pub(crate) const QUANTITY: &str = "^[0-9]{1,9}([.][0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$";
+
+/// An amount of a resource.
+pub(crate) fn quantity(_: &mut SchemaGenerator) -> Schema {
+    pattern(16, QUANTITY, "must be an amount, such as 500m, 1.5 or 64Mi")
 }
 
 /// A key in the data of a ConfigMap or Secret.

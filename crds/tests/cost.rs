@@ -43,11 +43,26 @@ fn add(schema: &Value, times: u64, path: &str, total: &mut u64) {
 
 /// A pattern costs a tenth of the text's bytes, of which a character may have four, times a quarter of its own length.
 fn cost(rule: &str, schema: &Value, path: &str) -> u64 {
-    if schema.get("type").and_then(Value::as_str) != Some("string") || !rule.contains(".matches(") {
+    if !rule.contains(".matches(") {
         return 1;
     }
-    let length = schema.get("maxLength").and_then(Value::as_u64);
-    let length = length.unwrap_or_else(|| panic!("{path}: a text with rules needs maxLength"));
+    let Some((texts, length)) = texts(schema, path) else { return 1 };
     let patterns = rule.split(".matches('").skip(1).map(|rest| rest.split("')").next().unwrap().len() as u64);
-    1 + patterns.map(|pattern| (4 * length).div_ceil(10) * pattern.div_ceil(4)).sum::<u64>()
+    1 + texts * patterns.map(|pattern| (4 * length).div_ceil(10) * pattern.div_ceil(4)).sum::<u64>()
+}
+
+/// How many texts a rule about a text or a map looks at, and how long each may be.
+fn texts(schema: &Value, path: &str) -> Option<(u64, u64)> {
+    let bound = |schema: &Value, name: &str| {
+        schema.get(name).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path}: what has rules needs {name}"))
+    };
+    match schema.get("type").and_then(Value::as_str)? {
+        "string" => Some((1, bound(schema, "maxLength"))),
+        // A schema cannot bound keys; the longest that Kubernetes knows has 317 characters.
+        "object" => {
+            let values = schema.get("additionalProperties")?;
+            Some((bound(schema, "maxProperties"), bound(values, "maxLength").max(317)))
+        }
+        _ => None,
+    }
 }

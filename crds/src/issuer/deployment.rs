@@ -1,9 +1,8 @@
-//! How an issuer runs in a cluster: its store, its pods, and how clients reach them.
+//! How an issuer runs in a cluster: its store and its pods.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
-use kube::KubeSchema;
+use kube::{KubeSchema, core::Rule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,11 +47,11 @@ pub struct Deployment {
     pub autoscaling: Option<Autoscaling>,
     /// The image. Unset: the one that belongs to the operator's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(schema_with = "schema::image")]
     pub image: Option<String>,
-    /// What each pod may use.
+    /// What each pod may use. Unset: it asks for 100m CPU and 64Mi memory, and may use 512Mi memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<ResourceRequirements>,
+    pub resources: Option<Resources>,
     /// When a node fetches the image. Unset: as Kubernetes does, once for each node unless the tag is `latest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<ImagePullPolicy>,
@@ -72,18 +71,18 @@ pub struct Deployment {
     pub drain_delay: Option<Duration>,
     /// Labels of the pods, beside those of the operator.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 50))]
+    #[schemars(schema_with = "schema::labels")]
     pub labels: BTreeMap<String, String>,
     /// Annotations of the pods.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 50))]
+    #[schemars(schema_with = "schema::annotations")]
     pub annotations: BTreeMap<String, String>,
     /// How pods are kept apart.
     #[serde(default)]
     pub topology_spread: TopologySpread,
     /// Nodes on which pods may run, by label.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 50))]
+    #[schemars(schema_with = "schema::labels")]
     pub node_selector: BTreeMap<String, String>,
     /// Taints that pods accept.
     #[serde(default)]
@@ -91,7 +90,7 @@ pub struct Deployment {
     pub tolerations: Vec<Toleration>,
     /// The pods' priority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(schema_with = "schema::object_name")]
     pub priority_class_name: Option<String>,
 }
 
@@ -118,6 +117,100 @@ impl Default for Deployment {
 
 const fn replicas() -> u32 {
     3
+}
+
+/// What a pod asks for, and what it may use at most.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = asks_for_no_more_than_it_may_use("cpu"))]
+#[x_kube(validation = asks_for_no_more_than_it_may_use("memory"))]
+#[x_kube(validation = asks_for_no_more_than_it_may_use("ephemeral-storage"))]
+pub struct Resources {
+    /// What a node must have free. Unset: as much as the limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Amounts>,
+    /// What a pod may use at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Amounts>,
+}
+
+/// So much of each resource. An issuer uses no other.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+pub struct Amounts {
+    /// Processors, such as `500m` for half of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::quantity")]
+    pub cpu: Option<String>,
+    /// Bytes of memory, such as `64Mi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::quantity")]
+    pub memory: Option<String>,
+    /// Bytes of the node's disk, where its log is.
+    #[serde(default, rename = "ephemeral-storage", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::quantity")]
+    pub ephemeral_storage: Option<String>,
+}
+
+/// An ill-formed amount satisfies it, because the rule of the field itself has refused it with a better sentence.
+fn asks_for_no_more_than_it_may_use(resource: &str) -> Rule {
+    let member = resource.replace('-', "__dash__");
+    let [asked, most] = ["requests", "limits"].map(|part| format!("self.{part}.{member}"));
+    let absent = format!("!has(self.requests) || !has(self.limits) || !has({asked}) || !has({most})");
+    let form = schema::QUANTITY;
+    let malformed = format!("!{asked}.matches('{form}') || !{most}.matches('{form}')");
+    let rule = format!("{absent} || {malformed} || !quantity({asked}).isGreaterThan(quantity({most}))");
+    let message = format!("{resource} must not be more than in limits");
+    Rule::new(rule).message(message.as_str()).field_path(".requests")
+}
+
+/// A taint that pods accept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.key) || self.operator == 'Exists'")
+    .message("must be Exists where no key is given: it accepts every taint").field_path(".operator"))]
+#[x_kube(validation = Rule::new("self.operator != 'Exists' || !has(self.value) || self.value == ''")
+    .message("must not stand beside operator Exists, which accepts every value").field_path(".value"))]
+#[x_kube(validation = Rule::new("!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')")
+    .message("needs effect NoExecute, which alone can be put off").field_path(".tolerationSeconds"))]
+pub struct Toleration {
+    /// The taint's key. Unset: every taint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::label_key")]
+    pub key: Option<String>,
+    /// Whether the taint must have the value.
+    #[serde(default)]
+    pub operator: TolerationOperator,
+    /// The taint's value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::label_value")]
+    pub value: Option<String>,
+    /// What the taint does to pods that do not accept it. Unset: whatever it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<TaintEffect>,
+    /// For how long a pod stays on a node that gets the taint. Unset: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toleration_seconds: Option<i64>,
+}
+
+/// How a toleration is compared with a taint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum TolerationOperator {
+    /// By key and value.
+    #[default]
+    Equal,
+    /// By the key alone.
+    Exists,
+}
+
+/// What a taint does to pods that do not accept it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TaintEffect {
+    /// None comes.
+    NoSchedule,
+    /// None comes while there is another place.
+    PreferNoSchedule,
+    /// None comes, and none stays.
+    NoExecute,
 }
 
 /// When a node fetches an image.
@@ -174,175 +267,4 @@ pub struct Autoscaling {
 
 const fn target_cpu_percent() -> u32 {
     70
-}
-
-/// How clients reach the pods.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Exposure {
-    /// The pods speak TLS themselves. Unset: something in front of them does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<Tls>,
-    /// The `Service` in front of the pods.
-    #[serde(default)]
-    pub service: ServiceExposure,
-    /// An `Ingress` for the host of `spec.url`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ingress: Option<IngressExposure>,
-    /// An `HTTPRoute` for the host of `spec.url`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gateway: Option<GatewayExposure>,
-    /// Who may connect to the pods.
-    #[serde(default)]
-    pub network_policy: NetworkPolicyExposure,
-}
-
-/// A certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Tls {
-    /// A Secret of type `kubernetes.io/tls`. Pods read it again when it changes.
-    #[schemars(schema_with = "schema::object_name")]
-    pub secret_name: String,
-    /// cert-manager keeps a certificate for the host of `spec.url` in that Secret. Unset: somebody else does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cert_manager: Option<CertManager>,
-}
-
-/// Certificates by cert-manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CertManager {
-    /// Who issues them.
-    pub issuer_ref: CertificateIssuerRef,
-}
-
-/// An issuer of cert-manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CertificateIssuerRef {
-    /// Its name.
-    #[schemars(schema_with = "schema::object_name")]
-    pub name: String,
-    /// `Issuer` in the same namespace, `ClusterIssuer`, or a kind of another group.
-    #[serde(default = "certificate_issuer_kind")]
-    #[schemars(length(min = 1, max = 63))]
-    pub kind: String,
-    /// Its API group.
-    #[serde(default = "certificate_issuer_group")]
-    #[schemars(length(min = 1, max = 253))]
-    pub group: String,
-}
-
-fn certificate_issuer_kind() -> String {
-    "Issuer".to_owned()
-}
-
-fn certificate_issuer_group() -> String {
-    "cert-manager.io".to_owned()
-}
-
-/// A `Service`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.type == 'LoadBalancer' || !has(self.loadBalancerClass)")
-    .message("only a Service of type LoadBalancer has a class").field_path(".loadBalancerClass"))]
-#[x_kube(validation = Rule::new("self.type != 'ClusterIP' || self.externalTrafficPolicy == 'Cluster'")
-    .message("a Service of type ClusterIP has no external traffic").field_path(".externalTrafficPolicy"))]
-pub struct ServiceExposure {
-    /// Who reaches it.
-    #[serde(default, rename = "type")]
-    pub type_: ServiceType,
-    /// Annotations that the cloud understands.
-    #[serde(default)]
-    #[schemars(extend("maxProperties" = 50))]
-    pub annotations: BTreeMap<String, String>,
-    /// Which load balancer serves it. Unset: the cluster's default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub load_balancer_class: Option<String>,
-    /// Whether traffic from outside stays on the node it came to. Local keeps the client's address, by which requests
-    /// are limited and which the audit trail shows.
-    #[serde(default)]
-    pub external_traffic_policy: ExternalTrafficPolicy,
-}
-
-/// Who reaches a Service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub enum ServiceType {
-    /// The cluster.
-    #[default]
-    ClusterIP,
-    /// Whoever reaches a node.
-    NodePort,
-    /// Whoever reaches the load balancer.
-    LoadBalancer,
-}
-
-/// Where traffic from outside goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub enum ExternalTrafficPolicy {
-    /// To any pod.
-    #[default]
-    Cluster,
-    /// To pods of the same node.
-    Local,
-}
-
-/// A `NetworkPolicy`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkPolicyExposure {
-    /// The public port is open to everybody, the private one to `metricsNamespaces`, no other port to anybody.
-    #[serde(default = "network_policy_enabled")]
-    pub enabled: bool,
-    /// Namespaces whose pods may read metrics. Empty: every namespace.
-    #[serde(default)]
-    #[schemars(schema_with = "schema::object_names")]
-    pub metrics_namespaces: Vec<String>,
-}
-
-impl Default for NetworkPolicyExposure {
-    fn default() -> Self {
-        Self { enabled: network_policy_enabled(), metrics_namespaces: Vec::new() }
-    }
-}
-
-const fn network_policy_enabled() -> bool {
-    true
-}
-
-/// An `Ingress`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct IngressExposure {
-    /// The controller that serves it. Unset: the cluster's default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub class_name: Option<String>,
-    /// Annotations that the controller understands.
-    #[serde(default)]
-    #[schemars(extend("maxProperties" = 50))]
-    pub annotations: BTreeMap<String, String>,
-    /// A Secret of type `kubernetes.io/tls` for the controller. Unset: its own certificate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::object_name")]
-    pub tls_secret_name: Option<String>,
-}
-
-/// An `HTTPRoute`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GatewayExposure {
-    /// The `Gateway` that the route is attached to.
-    #[schemars(schema_with = "schema::object_name")]
-    pub name: String,
-    /// Its namespace. Unset: the issuer's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
-    pub namespace: Option<String>,
-    /// One of its listeners. Unset: every one that fits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub section_name: Option<String>,
 }

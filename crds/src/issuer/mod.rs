@@ -1,13 +1,14 @@
 //! `VouchIssuer`: an OIDC issuer, its signing keys, who may enroll with what, and how it runs.
 
 mod deployment;
+mod exposure;
 mod policy;
 mod status;
 
 use kube::{CustomResource, KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};
 
-pub use self::{deployment::*, policy::*, status::*};
+pub use self::{deployment::*, exposure::*, policy::*, status::*};
 use crate::{duration, names, schema};
 
 /// What a `VouchIssuer` declares.
@@ -27,6 +28,7 @@ use crate::{duration, names, schema};
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Paused", type_ = "string", json_path = ".status.conditions[?(@.type==\"Paused\")].status"),
     printcolumn(name = "Replicas", type_ = "string", json_path = ".status.replicas"),
     printcolumn(name = "Active Key", type_ = "string", json_path = ".status.activeKey"),
     printcolumn(name = "Next Rotation", type_ = "string", json_path = ".status.nextRotation"),
@@ -84,6 +86,8 @@ fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     const FORM: &str = r"self.matches('^https://[^/?#]([^?#]*[^/?#])?$')";
     const UPPER_CASE: &str = "self.matches('^https://[^/]*[A-Z]')";
     const PORT: &str = "self.matches('^https://[^/]*:')";
+    /// Clients and routers take such a segment for a way up.
+    const DOTS: &str = "self.matches('/[.][.]?(/|$)')";
     const WHOLE: &str = r"self.matches('^https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(/[A-Za-z0-9._~-]+)*$')";
     schema::text(
         255,
@@ -99,8 +103,9 @@ fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
             ),
             (&format!("!{FORM} || {ADDRESS} || !{PORT}"), "must not name a port: an identity provider in AWS has none"),
             (
-                &format!("!{FORM} || {ADDRESS} || {UPPER_CASE} || {PORT} || {WHOLE}"),
-                "must be https://HOST or https://HOST/PATH, where PATH has letters, digits and ._~- between single slashes",
+                &format!("!{FORM} || {ADDRESS} || {UPPER_CASE} || {PORT} || ({WHOLE} && !{DOTS})"),
+                "must be https://HOST or https://HOST/PATH, where PATH has letters, digits and ._~- between single slashes, \
+                 and no . or .. alone",
             ),
             ("self == oldSelf", "never changes: it is the iss of every token; declare a second VouchIssuer instead"),
         ],

@@ -85,7 +85,7 @@ fn is_domain(text: &str, host: &str) -> bool {
 }
 
 fn is_segment(segment: &str) -> bool {
-    !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+    !["", ".", ".."].contains(&segment) && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }
 
 impl fmt::Display for IssuerUrl {
@@ -123,6 +123,8 @@ mod tests {
             "https://vouch.example.com/",
             "https://vouch.example.com/a/",
             "https://vouch.example.com//a",
+            "https://vouch.example.com/a/./b",
+            "https://vouch.example.com/..",
             "https://Vouch.example.com",
             "https://vouch.example.com:443",
             "https://vouch.example.com?a=b",

@@ -8,13 +8,17 @@ use k8s_openapi::{
         core::v1::{
             Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
             ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-            SeccompProfile, SecretVolumeSource, SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
+            SeccompProfile, SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume,
+            VolumeMount,
         },
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 use vouch_crds::{
-    issuer::{ExternalTrafficPolicy, ImagePullPolicy, ServiceType},
+    issuer::{
+        Amounts, ExternalTrafficPolicy, ImagePullPolicy, Resources, ServiceType, TaintEffect,
+        Toleration as DeclaredToleration, TolerationOperator,
+    },
     names::port,
 };
 use vouch_issuer::{command::env, http::private};
@@ -99,7 +103,7 @@ fn pod(issuer: &ValidIssuer) -> PodSpec {
         volumes: tls_volume(issuer).map(|volume| vec![volume]),
         topology_spread_constraints: spread(issuer),
         node_selector: unless_empty(&declared.node_selector),
-        tolerations: (!declared.tolerations.is_empty()).then(|| declared.tolerations.clone()),
+        tolerations: (!declared.tolerations.is_empty()).then(|| declared.tolerations.iter().map(toleration).collect()),
         priority_class_name: declared.priority_class_name.clone(),
         image_pull_secrets: (!secrets.is_empty()).then_some(secrets),
         ..PodSpec::default()
@@ -130,7 +134,7 @@ fn container(issuer: &ValidIssuer) -> Container {
             initial_delay_seconds: Some(5),
             ..probe(private::LIVEZ)
         }),
-        resources: Some(declared.resources.clone().unwrap_or_else(default_resources)),
+        resources: Some(resources(&declared.resources.clone().unwrap_or_else(default_resources))),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
@@ -236,14 +240,43 @@ fn spread(issuer: &ValidIssuer) -> Option<Vec<TopologySpreadConstraint>> {
     (!constraints.is_empty()).then_some(constraints)
 }
 
-/// Enough for a few thousand people; the autoscaler needs a request to measure against.
-fn default_resources() -> ResourceRequirements {
-    let quantities = |pairs: &[(&str, &str)]| -> BTreeMap<String, Quantity> {
-        pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
+fn toleration(declared: &DeclaredToleration) -> Toleration {
+    let operator = match declared.operator {
+        TolerationOperator::Equal => "Equal",
+        TolerationOperator::Exists => "Exists",
     };
-    ResourceRequirements {
-        requests: Some(quantities(&[("cpu", "100m"), ("memory", "64Mi")])),
-        limits: Some(quantities(&[("memory", "512Mi")])),
-        ..ResourceRequirements::default()
+    let effect = declared.effect.map(|effect| match effect {
+        TaintEffect::NoSchedule => "NoSchedule",
+        TaintEffect::PreferNoSchedule => "PreferNoSchedule",
+        TaintEffect::NoExecute => "NoExecute",
+    });
+    Toleration {
+        key: declared.key.clone(),
+        operator: Some(operator.to_owned()),
+        value: declared.value.clone(),
+        effect: effect.map(ToOwned::to_owned),
+        toleration_seconds: declared.toleration_seconds,
+    }
+}
+
+fn resources(declared: &Resources) -> ResourceRequirements {
+    let [requests, limits] = [&declared.requests, &declared.limits].map(|amounts| quantities(amounts.as_ref()?));
+    ResourceRequirements { requests, limits, ..ResourceRequirements::default() }
+}
+
+/// What is empty is not applied, so that it is nobody's.
+fn quantities(declared: &Amounts) -> Option<BTreeMap<String, Quantity>> {
+    let Amounts { cpu, memory, ephemeral_storage } = declared;
+    let named = [("cpu", cpu), ("memory", memory), ("ephemeral-storage", ephemeral_storage)];
+    let given = named.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), Quantity(amount.clone()?))));
+    Some(given.collect::<BTreeMap<_, _>>()).filter(|given| !given.is_empty())
+}
+
+/// Enough for a few thousand people; the autoscaler needs a request to measure against.
+fn default_resources() -> Resources {
+    let memory = |amount: &str| Amounts { memory: Some(amount.to_owned()), ..Amounts::default() };
+    Resources {
+        requests: Some(Amounts { cpu: Some("100m".to_owned()), ..memory("64Mi") }),
+        limits: Some(memory("512Mi")),
     }
 }

@@ -241,6 +241,8 @@ fn what_people_declare_for_pods_reaches_them() {
         "image": "registry.example.com/vouch-issuer@sha256:00", "imagePullPolicy": "IfNotPresent",
         "imagePullSecrets": ["pull"], "log": "debug", "labels": {"team": "id"}, "annotations": {"mesh": "on"},
         "priorityClassName": "high", "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}],
+        "resources": {"requests": {"ephemeral-storage": "1G"}, "limits": {"cpu": "2", "memory": "1Gi"}},
     }});
     let template = built(changes, Kind::Deployment)["spec"]["template"].clone();
     assert_eq!(template["metadata"]["labels"]["team"], "id");
@@ -250,6 +252,14 @@ fn what_people_declare_for_pods_reaches_them() {
     assert_eq!(pod["containers"][0]["imagePullPolicy"], "IfNotPresent");
     assert_eq!(pod["imagePullSecrets"], json!([{"name": "pull"}]));
     assert_eq!((&pod["priorityClassName"], &pod["nodeSelector"]), (&json!("high"), &json!({"disk": "ssd"})));
+    assert_eq!(
+        pod["tolerations"],
+        json!([{"key": "dedicated", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}])
+    );
+    assert_eq!(
+        pod["containers"][0]["resources"],
+        json!({"requests": {"ephemeral-storage": "1G"}, "limits": {"cpu": "2", "memory": "1Gi"}})
+    );
     let log = json!({"name": "VOUCH_ISSUER_LOG", "value": "debug"});
     assert!(pod["containers"][0]["env"].as_array().unwrap().contains(&log));
 }

@@ -1,0 +1,214 @@
+//! What the definition of `VouchIssuer` accepts, against what Kubernetes accepts, on a real API server: nothing that people
+//! may declare becomes an object that is refused, or one that the operator would write again and again.
+//!
+//! Every text below `spec.deployment` and `spec.exposure` is replaced by each of many that are right in one place and
+//! nonsense in another. What the API server then takes of the `VouchIssuer`, it must take of everything made for it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what fails here fails the test"
+)]
+
+use futures::{StreamExt as _, stream};
+use kube::{
+    Api, Client, Config,
+    api::{Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
+    core::DynamicObject,
+};
+use serde_json::{Value, json};
+use vouch_control_plane::ControlPlane;
+use vouch_crds::{issuer::VouchIssuer, names};
+use vouch_operator::{
+    apply::{Desired, OptionalApis, ownership::is_as_applied},
+    issuer::{build::build, validate::validate},
+};
+
+const SIDE_BY_SIDE: usize = 8;
+
+/// Everything that makes an object of a kind that every cluster has.
+fn declaration() -> Value {
+    json!({
+        "apiVersion": "vouch.sh/v1alpha1", "kind": "VouchIssuer",
+        "metadata": {"name": "vouch", "namespace": "default"},
+        "spec": {
+            "url": "https://vouch.example.com/a",
+            "organization": {"name": "Example", "emailDomains": ["example.com"]},
+            "deployment": {
+                "resources": {"requests": {}, "limits": {}},
+                "labels": {"team": "identity"}, "annotations": {"team": "identity"}, "nodeSelector": {"disk": "ssd"},
+                "tolerations": [{"key": "dedicated"}], "topologySpread": {"keys": ["rack"]}, "imagePullSecrets": ["pull"],
+            },
+            "exposure": {
+                "tls": {"secretName": "tls"}, "ingress": {"annotations": {"team": "identity"}},
+                "service": {"type": "LoadBalancer", "annotations": {"team": "identity"}},
+                "networkPolicy": {"metricsNamespaces": ["monitoring"]},
+            },
+        },
+    })
+}
+
+/// Texts of which each is right somewhere.
+fn texts() -> Vec<String> {
+    let short = [
+        "",
+        " ",
+        "a",
+        "A",
+        "a b",
+        " a",
+        "-a",
+        "a-",
+        ".a",
+        "a.b",
+        "a..b",
+        "a.-b",
+        "a_b",
+        "a__b",
+        "a/b",
+        "a/b/c",
+        "/a",
+        "a/",
+        "a../b",
+        "Example.com/b",
+        "example.com/B_b",
+        "*",
+        "ü",
+        "a\nb",
+        "a\u{0}b",
+        "a:b",
+        "a@sha256:00",
+        "1",
+        "0",
+        "-1",
+        "+1",
+        "0.5",
+        ".5",
+        "1.",
+        "0.0001",
+        "500m",
+        "64Mi",
+        "64MB",
+        "1e3",
+        "1e300",
+        "1u",
+        "1 G",
+        "999999999.999Ti",
+        "NaN",
+        "none",
+    ];
+    let x = |count| "x".repeat(count);
+    let long = [x(63), x(64), x(253), x(254), format!("{}/{}", x(253), x(63)), format!("{}/x", x(254)), x(318), x(513)];
+    short.into_iter().map(ToOwned::to_owned).chain(long).collect()
+}
+
+/// Every place of a text in a schema: a JSON pointer, and whether what changes there is a key.
+fn places(schema: &Value, at: &str, found: &mut Vec<(String, bool)>) {
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        places(member, &format!("{at}/{name}"), found);
+    }
+    if schema["items"].is_object() {
+        places(&schema["items"], &format!("{at}/0"), found);
+    }
+    if schema["additionalProperties"].is_object() {
+        found.extend([(at.to_owned(), true), (format!("{at}/team"), false)]);
+    }
+    if schema["type"] == "string" && schema["enum"].is_null() {
+        found.push((at.to_owned(), false));
+    }
+}
+
+/// The declaration with another text in a place.
+fn changed(place: &str, is_key: bool, text: &str) -> Value {
+    let mut object = declaration();
+    let names = place.split('/').skip(1);
+    let target = names.fold(&mut object["spec"], |target, name| match name {
+        "0" => &mut target[0],
+        name => &mut target[name],
+    });
+    *target = if is_key { json!({text: "x"}) } else { json!(text) };
+    object
+}
+
+struct World {
+    client: Client,
+    /// What is made of the declaration as it stands.
+    usual: Vec<Desired>,
+}
+
+impl World {
+    /// What is made for an issuer that the API server takes. `None` when it does not, or the operator says what is wrong.
+    async fn made(client: &Client, object: &Value) -> Option<Vec<Desired>> {
+        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(client.clone(), "default", &kube::api::ApiResource::erase::<VouchIssuer>(&()));
+        let taken = api.create(&parameters, &serde_json::from_value(object.clone()).unwrap()).await;
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(kube::Error::Api(status)) if [400, 422].contains(&status.code) => return None,
+            Err(error) => panic!("{error}"),
+        };
+        let mut issuer: VouchIssuer = serde_json::from_value(serde_json::to_value(taken).unwrap()).unwrap();
+        issuer.metadata.uid = Some("6d3b3a7e-4f0e-4f6e-9a43-0a7c3f0b7f11".to_owned());
+        let valid = validate(&issuer, &[], "vouch-issuer:1").ok()?;
+        Some(build(&valid, &OptionalApis::default()).unwrap())
+    }
+
+    /// What is wrong with the objects that are made of a declaration.
+    async fn faults(&self, object: &Value) -> Vec<String> {
+        let Some(made) = Self::made(&self.client, object).await else { return Vec::new() };
+        let mut faults = Vec::new();
+        for desired in made.iter().filter(|desired| !self.usual.contains(desired)) {
+            faults.extend(self.fault(desired).await);
+        }
+        faults
+    }
+
+    async fn fault(&self, desired: &Desired) -> Option<String> {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), "default", &desired.kind().resource());
+        let parameters = PatchParams { dry_run: true, ..PatchParams::apply(names::FIELD_MANAGER) };
+        match api.patch(desired.name(), &parameters, &Patch::Apply(desired.body())).await {
+            Err(error) => Some(format!("refused: {error}")),
+            Ok(live) => (!is_as_applied(desired, &live)).then(|| format!("never as applied: {live:?}")),
+        }
+    }
+}
+
+async fn client(control_plane: &ControlPlane) -> Client {
+    let kubeconfig = Kubeconfig::read_from(control_plane.kubeconfig()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_server_takes_whatever_is_made_of_a_declaration_that_it_has_taken() {
+    let control_plane = ControlPlane::start();
+    control_plane.install_definitions();
+    let client = client(&control_plane).await;
+    let usual = World::made(&client, &declaration()).await.expect("the declaration is right");
+    let world = World { client, usual };
+    for desired in &world.usual {
+        assert_eq!(world.fault(desired).await, None);
+    }
+
+    let definition = vouch_crds::definitions().into_iter().find(|definition| definition.kind == "VouchIssuer").unwrap();
+    let mut found = Vec::new();
+    for part in ["deployment", "exposure"] {
+        places(&definition.schema()["properties"]["spec"]["properties"][part], &format!("/{part}"), &mut found);
+    }
+    assert!(found.len() > 30, "{found:?}");
+    let texts = texts();
+    let cases = found.iter().flat_map(|place| texts.iter().map(move |text| (place, text)));
+    let judged = cases.map(|((place, is_key), text)| {
+        let world = &world;
+        async move {
+            let faults = world.faults(&changed(place, *is_key, text)).await;
+            faults.into_iter().map(|fault| format!("{place} {text:?}: {fault}")).collect::<Vec<_>>()
+        }
+    });
+    let faults: Vec<String> =
+        stream::iter(judged).buffer_unordered(SIDE_BY_SIDE).flat_map(stream::iter).collect().await;
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), found.len() * texts.len(), faults.join("\n"));
+}
