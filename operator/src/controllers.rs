@@ -229,7 +229,7 @@ fn has_only_ended(error: &watcher::Error) -> bool {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
         | watcher::Error::WatchFailed(error) => failure::is_outage(error),
-        watcher::Error::WatchError(status) => matches!(status.code, 410 | 500..),
+        watcher::Error::WatchError(status) => status.code == 410 || failure::is_from_a_gateway(status.code),
         watcher::Error::NoResourceVersion => false,
     }
 }

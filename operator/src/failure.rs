@@ -67,21 +67,25 @@ pub fn is_not_found(error: &kube::Error) -> bool {
 /// Whether nobody is there to answer, or nobody who can.
 #[must_use]
 pub fn is_outage(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => true,
-        kube::Error::Api(status) => status.code >= 500,
-        _ => false,
-    }
+    is_lost(error) || matches!(error, kube::Error::Api(status) if is_from_a_gateway(status.code))
+}
+
+/// Whether what stands before an API server says with this status that nobody is behind it. A 500 is an answer: somebody must
+/// look at what it says.
+#[must_use]
+pub const fn is_from_a_gateway(code: u16) -> bool {
+    matches!(code, 502..=504)
 }
 
 /// Whether nothing was said about the object: the connection was lost, or the API server asked for patience.
 #[must_use]
 pub fn is_silence(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => true,
-        kube::Error::Api(status) => status.code == 429,
-        _ => false,
-    }
+    is_lost(error) || matches!(error, kube::Error::Api(status) if status.code == 429)
+}
+
+/// Whether the connection ended, or never was.
+fn is_lost(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_))
 }
 
 /// A failure with its causes, as one sentence for people.
@@ -202,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_says_no_is_no_outage() {
-        for (code, away) in [(403, false), (404, false), (410, false), (429, false), (500, true), (503, true)] {
+        for (code, away) in [(403, false), (404, false), (410, false), (429, false), (500, false), (503, true)] {
             assert_eq!(is_outage(&answer(code)), away, "{code}");
         }
         assert!(is_outage(&kube::Error::Service("nobody listens".into())));

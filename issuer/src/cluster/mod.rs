@@ -22,7 +22,7 @@ pub use self::{
 };
 
 /// How long a connection to the API server may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is no way to an API server.
 #[derive(Debug, thiserror::Error)]

@@ -21,6 +21,7 @@ use kube::{
     client::{Body, ClientBuilder},
 };
 use tower::{BoxError, Layer, Service};
+use vouch_issuer::cluster::CONNECT_TIMEOUT;
 
 use self::{outage::Outage, path::Target};
 use crate::{failure, metrics::Metrics};
@@ -71,7 +72,9 @@ pub fn connect(
 /// # Errors
 /// When there is neither.
 pub async fn configuration() -> Result<Config, kube::Error> {
-    Config::infer().await.map_err(kube::Error::InferConfig)
+    let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    Ok(config)
 }
 
 #[derive(Clone)]
@@ -126,8 +129,7 @@ where
             metrics.requested(target.verb, &target.resource, code, took);
             match &answer {
                 Err(error) => outage.failed(&failure::chain(error.as_ref())),
-                // What stands before an API server says so when nobody is behind it.
-                Ok(answer) if matches!(code, 502..=504) => outage.failed(&answer.status()),
+                Ok(answer) if failure::is_from_a_gateway(code) => outage.failed(&answer.status()),
                 Ok(_) => outage.answered(),
             }
             answer

@@ -154,10 +154,9 @@ pub async fn reconcile(issuer: Arc<VouchIssuer>, context: Arc<Context>) -> Resul
 
 /// A pass that cannot find out how things stand.
 fn unfinished(error: ReconcileError, keys: Option<KeysReport>) -> Outcome {
-    let findings = match &error {
-        ReconcileError::Gather(gather) if failure::is_silence(&gather.source) => status::interrupted(keys.as_ref()),
-        _ => status::unknown(&failure::chain(&error), keys.as_ref()),
-    };
+    let cut_short = matches!(&error, ReconcileError::Gather(gather) if failure::is_silence(&gather.source));
+    let why = (!cut_short).then(|| failure::chain(&error));
+    let findings = status::unfinished(why.as_deref(), keys.as_ref());
     Outcome { findings, known: Known { keys, ..Known::default() }, failed: Some(error) }
 }
 

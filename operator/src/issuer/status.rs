@@ -76,23 +76,15 @@ pub fn refused(refusal: &Refusal, keys: Option<&KeysReport>) -> Vec<Finding> {
     [Some(ready), keys.map(|keys| keys.finding.clone()), Some(running())].into_iter().flatten().collect()
 }
 
-/// The conditions after a pass that could not find out how things stand. A fault of the keys is known all the same.
+/// The conditions after a pass that could not find out how things stand, and `why`; without that it was cut short, and what was
+/// true before may well be. A fault of the keys is known all the same.
 #[must_use]
-pub fn unknown(why: &str, keys: Option<&KeysReport>) -> Vec<Finding> {
-    let mut findings = interrupted(keys);
-    if findings.iter().all(|finding| finding.kind != condition::READY) {
-        findings.push(Finding::new(condition::READY, Truth::Unknown, Reason::NotApplied, why));
-    }
-    findings.push(running());
-    findings
-}
-
-/// The conditions after a pass that was cut short: what was true before may well be. A fault of the keys is known all the same.
-#[must_use]
-pub fn interrupted(keys: Option<&KeysReport>) -> Vec<Finding> {
-    let Some(keys) = keys.map(|keys| keys.finding.clone()) else { return Vec::new() };
-    let ready = Some(keys.clone()).filter(|keys| keys.truth == Truth::False);
-    [ready.map(|fault| Finding { kind: condition::READY, ..fault }), Some(keys)].into_iter().flatten().collect()
+pub fn unfinished(why: Option<&str>, keys: Option<&KeysReport>) -> Vec<Finding> {
+    let keys = keys.map(|keys| keys.finding.clone());
+    let fault = keys.clone().filter(|keys| keys.truth == Truth::False);
+    let ready = fault.map(|fault| Finding { kind: condition::READY, ..fault });
+    let unknown = why.map(|why| Finding::new(condition::READY, Truth::Unknown, Reason::NotApplied, why));
+    [ready.or(unknown), keys, why.map(|_| running())].into_iter().flatten().collect()
 }
 
 fn running() -> Finding {
@@ -115,7 +107,10 @@ pub fn paused(previous: Option<&VouchIssuerStatus>) -> Vec<Finding> {
 pub fn status(issuer: &VouchIssuer, findings: &[Finding], known: Option<&Known>, now: Timestamp) -> VouchIssuerStatus {
     let mut status = issuer.status.clone().unwrap_or_default();
     status.conditions = merge(&status.conditions, findings, issuer.metadata.generation, now);
-    status.observed_generation = issuer.metadata.generation;
+    // A pass that was cut short has nothing to say of the declaration as it is now, not even whether it is paused.
+    if findings.iter().any(|finding| finding.kind == condition::PAUSED) {
+        status.observed_generation = issuer.metadata.generation;
+    }
     let Some(known) = known else { return status };
     if let Some(deployment) = &known.deployment {
         let pods = Pods::of(Some(deployment));

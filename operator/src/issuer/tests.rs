@@ -336,9 +336,16 @@ async fn a_pass_that_is_cut_short_takes_back_nothing_that_was_said() {
     world.pods_serve(3);
     world.pass().await.unwrap();
     let before = world.condition("Ready");
+    let observed = || world.server.get(ISSUER).unwrap()["status"]["observedGeneration"].clone();
+    let said_of = observed();
+    world.declare(json!({"session": {"lifetime": "4h"}}));
     world.server.fail(|call| (call.method == "GET" && call.path == SERVICE).then_some(429));
     assert!(world.pass().await.is_err());
     assert_eq!(world.condition("Ready"), before);
+    assert_eq!(observed(), said_of, "nothing was said of the declaration as it is now");
+    world.server.fail(|_| None);
+    world.pass().await.unwrap();
+    assert_ne!(observed(), said_of);
 }
 
 #[tokio::test]
@@ -392,7 +399,12 @@ fn labels_of_the_operator_cannot_be_declared() {
 
 #[test]
 fn no_configuration_of_a_shared_ingress_controller_is_written_through_the_operator() {
-    let key = "nginx.ingress.kubernetes.io/configuration-snippet";
-    let message = refusal("exposure", json!({"ingress": {"annotations": {key: "access_log off;"}}}));
-    assert!(message.starts_with(&format!("spec.exposure.ingress.annotations: {key} puts text into")), "{message}");
+    for key in [
+        "nginx.ingress.kubernetes.io/configuration-snippet",
+        "nginx.org/location-snippets",
+        "haproxy-ingress.github.io/config-backend",
+    ] {
+        let message = refusal("exposure", json!({"ingress": {"annotations": {key: "access_log off;"}}}));
+        assert!(message.starts_with(&format!("spec.exposure.ingress.annotations: {key} puts text into")), "{message}");
+    }
 }

@@ -148,10 +148,15 @@ fn leaves_our_labels_alone(issuer: &VouchIssuer) -> Result<(), Refusal> {
 }
 
 /// Whoever declares an issuer may have no right to make an Ingress: what is made for them must not be a way into a controller
-/// that others share, which snippets of its configuration are.
+/// that others share, which snippets of its configuration are: `nginx.ingress.kubernetes.io/server-snippet`, F5's
+/// `nginx.org/location-snippets`, and haproxy-ingress' `haproxy-ingress.github.io/config-backend`.
 fn runs_nothing_in_a_shared_controller(issuer: &VouchIssuer) -> Result<(), Refusal> {
     let annotations = issuer.spec.exposure.ingress.iter().flat_map(|ingress| ingress.annotations.keys());
-    match annotations.into_iter().find(|key| key.to_ascii_lowercase().ends_with("snippet")) {
+    let is_configuration = |key: &str| {
+        let name = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
+        name.contains("snippet") || name.starts_with("config-")
+    };
+    match annotations.into_iter().find(|key| is_configuration(key)) {
         Some(key) => Err(invalid(format!(
             "spec.exposure.ingress.annotations: {key} puts text into the configuration of the ingress controller, which \
              others share; remove it"
