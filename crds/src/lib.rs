@@ -66,18 +66,31 @@ impl Definition {
     }
 }
 
-/// Every resource, in the order in which they are documented.
+/// A kind, and what makes its definition.
+type Kind = (&'static str, fn() -> CustomResourceDefinition);
+
+/// In the order in which they are documented.
+const KINDS: [Kind; 4] = [
+    ("VouchIssuer", issuer::VouchIssuer::crd),
+    ("AwsFederation", federation::AwsFederation::crd),
+    ("VouchUser", user::VouchUser::crd),
+    ("OidcClient", client::OidcClient::crd),
+];
+
+/// Every resource.
 #[must_use]
 pub fn definitions() -> Vec<Definition> {
-    vec![
-        definition("VouchIssuer", &issuer::VouchIssuer::crd()),
-        definition("AwsFederation", &federation::AwsFederation::crd()),
-        definition("VouchUser", &user::VouchUser::crd()),
-        definition("OidcClient", &client::OidcClient::crd()),
-    ]
+    KINDS.map(define).into()
 }
 
-fn definition(kind: &'static str, crd: &CustomResourceDefinition) -> Definition {
+/// The resource of a kind.
+#[must_use]
+pub fn definition(kind: &str) -> Option<Definition> {
+    KINDS.into_iter().find(|(known, _)| *known == kind).map(define)
+}
+
+fn define((kind, crd): Kind) -> Definition {
+    let crd = crd();
     let name = crd.metadata.name.clone().unwrap_or_default();
     let mut manifest = serde_json::json!(crd);
     as_kubernetes_knows(&mut manifest);

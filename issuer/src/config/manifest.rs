@@ -3,7 +3,9 @@
 //! The schemas are those that a cluster installs, CEL rules included, so that both refuse the same objects with the same
 //! sentences.
 
-use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
+use std::sync::LazyLock;
+
+use kube_cel::{CompiledSchema, ErrorKind, compile_schema, validate_compiled};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use vouch_crds::API_VERSION;
@@ -43,6 +45,36 @@ impl Kind {
             Self::ConfigMap => "v1",
             _ => API_VERSION,
         }
+    }
+
+    fn schema(self) -> &'static Schema {
+        static VOUCH_ISSUER: LazyLock<Schema> = LazyLock::new(|| Schema::of(Kind::VouchIssuer));
+        static AWS_FEDERATION: LazyLock<Schema> = LazyLock::new(|| Schema::of(Kind::AwsFederation));
+        static VOUCH_USER: LazyLock<Schema> = LazyLock::new(|| Schema::of(Kind::VouchUser));
+        static OIDC_CLIENT: LazyLock<Schema> = LazyLock::new(|| Schema::of(Kind::OidcClient));
+        static CONFIG_MAP: LazyLock<Schema> = LazyLock::new(|| Schema::of(Kind::ConfigMap));
+        match self {
+            Self::VouchIssuer => &VOUCH_ISSUER,
+            Self::AwsFederation => &AWS_FEDERATION,
+            Self::VouchUser => &VOUCH_USER,
+            Self::OidcClient => &OIDC_CLIENT,
+            Self::ConfigMap => &CONFIG_MAP,
+        }
+    }
+}
+
+/// What a whole object of a kind must be. It is made when the first object of that kind is read, and kept: an object is read
+/// again whenever anything about an issuer changes.
+struct Schema {
+    structure: Value,
+    rules: CompiledSchema,
+}
+
+impl Schema {
+    fn of(kind: Kind) -> Self {
+        let definition = vouch_crds::definition(kind.as_str());
+        let structure = definition.map_or_else(config_map, |definition| object(definition.schema()));
+        Self { rules: compile_schema(&structure), structure }
     }
 }
 
@@ -109,96 +141,78 @@ fn place(node: &Node, object: String, field: &str) -> Place {
     Place { file: None, line, object: Some(object), field }
 }
 
-/// The schemas of everything that a stream may contain.
-pub(super) struct Schemas {
-    kinds: Vec<(Kind, Value, CompiledSchema)>,
-    validator: Validator,
-}
-
-impl Schemas {
-    pub(super) fn new() -> Self {
-        let definitions = vouch_crds::definitions();
-        let kinds = Kind::ALL.into_iter().map(|kind| {
-            let definition = definitions.iter().find(|definition| definition.kind == kind.as_str());
-            let schema = definition.map_or_else(config_map, |definition| object(definition.schema()));
-            let compiled = compile_schema(&schema);
-            (kind, schema, compiled)
-        });
-        Self { kinds: kinds.collect(), validator: Validator::new() }
+/// Identifies and checks one document.
+///
+/// What has no kind or no name cannot be spoken of by others and is `None`.
+pub(super) fn check(document: Document, setting: Setting, problems: &mut Vec<Problem>) -> Option<Manifest> {
+    let Document { number, root } = document;
+    let mut value = root.to_value();
+    if !value.is_object() {
+        let reason = "must be an object with apiVersion, kind, metadata and spec".to_owned();
+        problems.push(Problem { place: place(&root, format!("document {number}"), ""), reason });
+        return None;
     }
-
-    /// Identifies and checks one document.
-    ///
-    /// What has no kind or no name cannot be spoken of by others and is `None`.
-    pub(super) fn check(&self, document: Document, setting: Setting, problems: &mut Vec<Problem>) -> Option<Manifest> {
-        let Document { number, root } = document;
-        let mut value = root.to_value();
-        if !value.is_object() {
-            let reason = "must be an object with apiVersion, kind, metadata and spec".to_owned();
-            problems.push(Problem { place: place(&root, format!("document {number}"), ""), reason });
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
+    let (kind, name, namespace) = (text("/kind"), text("/metadata/name"), text("/metadata/namespace"));
+    let object = match (&kind, &name) {
+        (Some(kind), Some(name)) => format!("{kind} {name}"),
+        (Some(kind), None) => format!("{kind} in document {number}"),
+        _ => format!("document {number}"),
+    };
+    let duplicates = root.duplicates();
+    let unambiguous = duplicates.is_empty();
+    for Duplicate { line, field } in duplicates {
+        let place = Place { line: Some(line), ..place(&root, object.clone(), &field) };
+        problems.push(Problem { place, reason: "is given twice".to_owned() });
+    }
+    let kind = match kind_of(kind.as_deref()) {
+        Ok(found) => found,
+        Err(reason) => {
+            problems.push(Problem { place: place(&root, object, "kind"), reason });
             return None;
         }
-        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
-        let (kind, name, namespace) = (text("/kind"), text("/metadata/name"), text("/metadata/namespace"));
-        let object = match (&kind, &name) {
-            (Some(kind), Some(name)) => format!("{kind} {name}"),
-            (Some(kind), None) => format!("{kind} in document {number}"),
-            _ => format!("document {number}"),
-        };
-        let duplicates = root.duplicates();
-        let unambiguous = duplicates.is_empty();
-        for Duplicate { line, field } in duplicates {
-            let place = Place { line: Some(line), ..place(&root, object.clone(), &field) };
-            problems.push(Problem { place, reason: "is given twice".to_owned() });
-        }
-        let (kind, schema, compiled) = match self.of(kind.as_deref()) {
-            Ok(found) => found,
-            Err(reason) => {
-                problems.push(Problem { place: place(&root, object, "kind"), reason });
-                return None;
-            }
-        };
-        if text("/apiVersion").as_deref() != Some(kind.api_version()) {
-            let reason = format!("must be {}", kind.api_version());
-            problems.push(Problem { place: place(&root, object.clone(), "apiVersion"), reason });
-        }
-        if let Some(members) = value.as_object_mut() {
-            // Written by controllers, never by people, and ignored on creation in a cluster, too.
-            members.remove("status");
-        }
-        let unknown = take_unknown(setting, schema, &mut value);
-        let structure = schema::check(schema, &value, "");
-        let value = schema::without_nulls(value);
-        let mut findings = self.with_rules(structure, compiled, &value);
-        // An `allow` of which only a part is known allows nobody, whatever that part lacks.
-        let closed: Vec<&str> = unknown.iter().filter_map(|field| allow_around(field)).collect();
-        findings.retain(|(field, _)| !closed.iter().any(|allow| is_within(field, allow)));
-        let valid = findings.is_empty() && unambiguous;
-        // Which version it must be has been said.
-        let found = findings.into_iter().filter(|(field, _)| field != "apiVersion");
-        problems.extend(found.map(|(field, reason)| Problem { place: place(&root, object.clone(), &field), reason }));
-        Some(Manifest { kind: *kind, name: name?, namespace, valid, unknown, value, node: root })
+    };
+    if text("/apiVersion").as_deref() != Some(kind.api_version()) {
+        let reason = format!("must be {}", kind.api_version());
+        problems.push(Problem { place: place(&root, object.clone(), "apiVersion"), reason });
     }
+    if let Some(members) = value.as_object_mut() {
+        // Written by controllers, never by people, and ignored on creation in a cluster, too.
+        members.remove("status");
+    }
+    let Schema { structure, rules } = kind.schema();
+    let unknown = take_unknown(setting, structure, &mut value);
+    let found = schema::check(structure, &value, "");
+    let value = schema::without_nulls(value);
+    let mut findings = with_rules(found, rules, &value);
+    // An `allow` of which only a part is known allows nobody, whatever that part lacks.
+    let closed: Vec<&str> = unknown.iter().filter_map(|field| allow_around(field)).collect();
+    findings.retain(|(field, _)| !closed.iter().any(|allow| is_within(field, allow)));
+    let valid = findings.is_empty() && unambiguous;
+    // Which version it must be has been said.
+    let found = findings.into_iter().filter(|(field, _)| field != "apiVersion");
+    problems.extend(found.map(|(field, reason)| Problem { place: place(&root, object.clone(), &field), reason }));
+    Some(Manifest { kind, name: name?, namespace, valid, unknown, value, node: root })
+}
 
-    fn of(&self, kind: Option<&str>) -> Result<&(Kind, Value, CompiledSchema), String> {
-        let kinds = || Kind::ALL.map(Kind::as_str).join(", ");
-        let Some(kind) = kind else { return Err(format!("is missing; must be one of {}", kinds())) };
-        let found = self.kinds.iter().find(|(known, ..)| known.as_str() == kind);
-        found.ok_or_else(|| format!("is {kind}; an issuer reads {}", kinds()))
-    }
+fn kind_of(kind: Option<&str>) -> Result<Kind, String> {
+    let kinds = || Kind::ALL.map(Kind::as_str).join(", ");
+    let Some(kind) = kind else { return Err(format!("is missing; must be one of {}", kinds())) };
+    let found = Kind::ALL.into_iter().find(|known| known.as_str() == kind);
+    found.ok_or_else(|| format!("is {kind}; an issuer reads {}", kinds()))
+}
 
-    /// Violations of structure, then of rules. Where the structure is wrong a rule may stumble over it; what the rule
-    /// says then would only be noise. Of a text with too many characters that a rule refuses as well, the rule says what
-    /// would be right.
-    fn with_rules(&self, structure: Vec<Finding>, compiled: &CompiledSchema, value: &Value) -> Vec<Finding> {
-        let structure_is_right = structure.is_empty();
-        let broken = self.validator.validate_compiled(compiled, value, None).err().into_iter().flatten();
-        let rules = broken.filter(|error| structure_is_right || error.kind == ErrorKind::ValidationFailure);
-        let rules: Vec<Finding> = rules.map(|error| (error.field_path, error.message)).collect();
-        let said_better = |field: &str| is_text(value, field) && rules.iter().any(|(ruled, _)| ruled == field);
-        let structure: Vec<Finding> = structure.into_iter().filter(|(field, _)| !said_better(field)).collect();
-        structure.into_iter().chain(rules).collect()
-    }
+/// Violations of structure, then of rules. Where the structure is wrong a rule may stumble over it; what the rule
+/// says then would only be noise. Of a text with too many characters that a rule refuses as well, the rule says what
+/// would be right.
+fn with_rules(structure: Vec<Finding>, compiled: &CompiledSchema, value: &Value) -> Vec<Finding> {
+    let structure_is_right = structure.is_empty();
+    let broken = validate_compiled(compiled, value, None).err().into_iter().flatten();
+    let rules = broken.filter(|error| structure_is_right || error.kind == ErrorKind::ValidationFailure);
+    let rules: Vec<Finding> = rules.map(|error| (error.field_path, error.message)).collect();
+    let said_better = |field: &str| is_text(value, field) && rules.iter().any(|(ruled, _)| ruled == field);
+    let structure: Vec<Finding> = structure.into_iter().filter(|(field, _)| !said_better(field)).collect();
+    structure.into_iter().chain(rules).collect()
 }
 
 /// In a cluster, an object was judged by the definition that is installed there, which may be newer than this program: its

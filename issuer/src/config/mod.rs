@@ -92,8 +92,7 @@ enum Setting {
 
 fn read_documents(documents: Vec<Document>, mut problems: Vec<Problem>, setting: Setting) -> Result<Config, Problems> {
     let complete = problems.is_empty();
-    let schemas = manifest::Schemas::new();
-    let checked = documents.into_iter().map(|document| schemas.check(document, setting, &mut problems));
+    let checked = documents.into_iter().map(|document| manifest::check(document, setting, &mut problems));
     let manifests: Vec<_> = checked.collect();
     let complete = complete && manifests.iter().all(Option::is_some);
     let manifests: Vec<_> = manifests.into_iter().flatten().collect();
