@@ -47,6 +47,13 @@ pub struct Cli {
 }
 
 /// How answers are printed.
+impl Cli {
+    /// How a failure is told. While serving, standard output is the audit trail, whose readers know no other lines.
+    const fn form_of_failures(&self) -> Output {
+        if matches!(self.command, Command::Serve(_)) { Output::Text } else { self.output }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// For people
@@ -71,7 +78,7 @@ enum Command {
     /// SIGHUP reads the manifest again; with a mistake in it, every mistake is reported and the previous configuration
     /// stays in force. SIGTERM and SIGINT drain: readiness turns false (in a cluster, where endpoints go by the deletion of
     /// the pod, it stays), then no new connection, then requests in flight end. The audit trail goes to standard output, one
-    /// JSON object a line.
+    /// JSON object a line, and nothing else does, whatever `--output` says.
     Serve(serve::ServeArgs),
     /// Make the database: an empty store, the root secret and the first signing keys
     ///
@@ -208,7 +215,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let output = cli.output;
+    let output = cli.form_of_failures();
     match cli.command {
         Command::Reference => Ok(write!(std::io::stdout(), "{}", reference::markdown())?),
         Command::Check(manifest) => print(output, &check::check(&manifest)?),
