@@ -4,12 +4,16 @@ use std::{collections::BTreeSet, process::Command};
 
 use serde_json::{Value, json};
 use vouch_control_plane::{ControlPlane, Outcome, until};
+use vouch_issuer::store::conformance::passkey;
 use vouch_operator::plugin::access::{ADMIN, ANY_PORT, NEEDS, Need, VIEWER};
 
 use crate::{
     right::{Right, rights_in},
     support::{of_kind, render, texts, tool},
 };
+
+/// A key of alice's.
+const KEY: &str = "0011223344556677";
 
 fn role<'a>(objects: &'a [Value], name: &str) -> &'a Value {
     let roles = of_kind(objects, "ClusterRole");
@@ -74,11 +78,21 @@ fn nobody_is_bound_to_a_role_for_users_and_they_are_left_out_when_asked() {
 /// `kubectl vouch` in somebody's name.
 fn vouch(cluster: &ControlPlane, user: &str, arguments: &[&str]) -> Outcome {
     let mut command = Command::new(tool("VOUCH_KUBECTL_VOUCH"));
-    command.args(arguments).args(["--namespace=vouch", "--output=json"]);
+    command.args(arguments).arg("--namespace=vouch");
     Outcome::of(command.env("KUBECONFIG", cluster.kubeconfig_of_user(user)))
 }
 
-/// The chart is installed, an issuer declared, and an operator at work.
+fn give_alice_a_key(cluster: &ControlPlane) {
+    let key = json!({
+        "id": KEY, "credentialId": "AQID", "name": "blue", "attested": false, "createdAt": "2026-01-01T00:00:00Z",
+        "counter": 1, "credential": passkey("AQID").to_string(),
+    });
+    let patch = json!({"status": {"keyCount": 1, "keys": [key]}}).to_string();
+    let person = ["patch", "vouchuser", "vouch", "--namespace=vouch", "--subresource=status", "--type=merge"];
+    cluster.told(&[&person[..], &["--patch", &patch]].concat());
+}
+
+/// The chart is installed, an issuer and alice are declared, and an operator is at work.
 pub(crate) fn are_enough_for_every_command(cluster: &ControlPlane) {
     for (user, role) in [("bob", VIEWER), ("carol", ADMIN)] {
         let (role, subject) = (format!("--clusterrole={role}"), format!("--user={user}"));
@@ -89,28 +103,35 @@ pub(crate) fn are_enough_for_every_command(cluster: &ControlPlane) {
     });
     let alice = "alice@example.com";
     for user in ["bob", "carol"] {
-        let screen = vouch(cluster, user, &["status"]).json();
+        let screen = vouch(cluster, user, &["status", "--output=json"]).json();
         assert!(screen["unknown"].as_array().is_none_or(Vec::is_empty), "{user}: {screen}");
         vouch(cluster, user, &["users", "list"]).answer();
         vouch(cluster, user, &["users", "show", alice]).answer();
+        vouch(cluster, user, &["keys"]).answer();
     }
-    let next = vouch(cluster, "bob", &["keys"]).json()["keys"].as_array().unwrap().last().unwrap()["kid"].clone();
+    let keys = vouch(cluster, "bob", &["keys", "--output=json"]).json();
+    let next = keys["keys"].as_array().unwrap().last().unwrap()["kid"].clone();
     let words = vouch(cluster, "bob", &["rotate"]).refusal();
     assert!(words.contains("you may not patch vouchissuers") && words.contains("role vouch-admin"), "{words}");
     let words = vouch(cluster, "bob", &["invite", alice]).refusal();
     assert!(words.contains("you may not get secrets vouch-root-secret"), "{words}");
-    for command in [
+    give_alice_a_key(cluster);
+    let changes = [
         &["invite", "dave@example.com"][..],
         &["invite", "dave@example.com", "--group=release"],
         &["disable", alice],
         &["enable", alice],
         &["logout", alice],
+        &["remove-key", alice, KEY, "--allow-last"],
         &["rotate"],
         &["accept-clock"],
         &["revoke-key", next.as_str().unwrap()],
-    ] {
-        vouch(cluster, "carol", command).answer();
+    ];
+    for change in changes {
+        vouch(cluster, "carol", change).answer();
     }
+    let tried: BTreeSet<&str> = changes.iter().map(|change| change[0]).chain(["status", "users", "keys"]).collect();
+    assert_eq!(tried, NEEDS.iter().flat_map(|need| need.commands).copied().collect(), "every command");
     let keys = ["auth", "can-i", "get", "secrets/vouch-signing-keys", "--namespace=vouch", "--as=carol"];
     assert!(!cluster.kubectl(&keys).is_success(), "an administrator reads signing keys");
 }
