@@ -3,10 +3,24 @@
 
 use std::{thread, time::Duration};
 
-use vouch_scenarios::kubernetes::{self, OPERATOR, OPERATORS, site::Site};
+use serde_json::Value;
+use vouch_crds::names::{condition, user_object_name};
+use vouch_scenarios::kubernetes::{
+    self, OPERATOR, OPERATORS,
+    pod::Pod,
+    site::{Site, condition_of},
+};
 
-/// Two operators in turn go over every object, and the second one is given the time to do it twice.
+const PROGRAMS: &str = "--selector=app.kubernetes.io/name=vouch-operator";
+const LEASE: [&str; 4] = ["--namespace", OPERATORS, "lease", "vouch-operator"];
+/// A new leader goes over every object when it begins, which takes it a second or two.
 const QUIET: Duration = Duration::from_secs(20);
+
+/// The pod that holds the lease.
+fn holder(lease: &Value) -> &str {
+    let identity = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+    identity.rsplit_once('_').map_or("", |(pod, _)| pod)
+}
 
 #[test]
 fn an_unchanged_issuer_is_never_written() {
@@ -15,15 +29,19 @@ fn an_unchanged_issuer_is_never_written() {
     let (alice, _key) = site.signed_in("alice");
     site.await_pods(3);
     let cluster = site.cluster();
-    let pods =
-        ["delete", "pods", "--namespace", OPERATORS, "--selector=app.kubernetes.io/name=vouch-operator", "--wait"];
+    let person = user_object_name("alice@example.com");
+    let person = ["--namespace", site.namespace(), "vouchuser", &person];
+    cluster.await_object("alice to be judged", &person, |person| condition_of(person, condition::READY).is_some());
+    cluster.await_object("a leader", &LEASE, |lease| !holder(lease).is_empty());
+    let before = Pod::of(&cluster.get(&["--namespace", OPERATORS, "pods", PROGRAMS]).expect("operators"));
     let mark = cluster.audit().len();
-    let _ = cluster.kubectl(&pods).succeeded();
+    let _ = cluster.kubectl(&["delete", "pods", "--namespace", OPERATORS, PROGRAMS, "--wait"]).succeeded();
     let rollout = ["rollout", "status", "--namespace", OPERATORS, "deployment/vouch-operator", "--timeout=120s"];
     let _ = cluster.kubectl(&rollout).succeeded();
-    let lease = ["--namespace", OPERATORS, "lease", "vouch-operator"];
-    let names = |list: &serde_json::Value| list["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
-    cluster.await_object("a new leader", &lease, |lease| !names(lease).is_empty());
+    cluster.await_object("a new leader", &LEASE, |lease| {
+        let leader = holder(lease);
+        !leader.is_empty() && before.iter().all(|pod| pod.name != leader)
+    });
     thread::sleep(QUIET);
     let _ = alice.vouch(&["status"]).succeeded();
 

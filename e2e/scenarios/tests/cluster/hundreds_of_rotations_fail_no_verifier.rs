@@ -2,7 +2,7 @@
 //! at a time, and the pods are where they always are. Every pod makes tokens at every hour, and each is verified by copies
 //! of the key set that are as old as an issuer may ever allow. AWS, which reads the key set anew, refuses none either.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, thread};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use vouch_scenarios::{
         session::{Session, key_ids_of},
         site::{ISSUER, Site},
     },
-    process::{Process, tied},
+    process::{Process, Ran, tied},
     verifier,
     wait::{PATIENCE, until},
 };
@@ -36,13 +36,17 @@ struct AtRest<'a>(&'a Installation);
 impl<'a> AtRest<'a> {
     fn begin(installation: &'a Installation) -> Self {
         let this = Self(installation);
-        this.scale(0);
+        let _ = this.scale(0).succeeded();
+        this.await_operators(0);
         this
     }
 
-    fn scale(&self, replicas: u32) {
+    fn scale(&self, replicas: u32) -> Ran {
         let number = format!("--replicas={replicas}");
-        let _ = self.0.cluster.kubectl(&["scale", "deployment/vouch-operator", "--namespace", OPERATORS, &number]);
+        self.0.cluster.kubectl(&["scale", "deployment/vouch-operator", "--namespace", OPERATORS, &number])
+    }
+
+    fn await_operators(&self, replicas: u32) {
         let what = ["--namespace", OPERATORS, "deployment", "vouch-operator"];
         self.0.cluster.await_object(&format!("{replicas} operators"), &what, |deployment| {
             deployment["status"]["readyReplicas"].as_u64().unwrap_or(0) == u64::from(replicas)
@@ -52,7 +56,14 @@ impl<'a> AtRest<'a> {
 
 impl Drop for AtRest<'_> {
     fn drop(&mut self) {
-        self.scale(2);
+        let ran = self.scale(2);
+        // A second panic would end the process before the cluster is ended.
+        if thread::panicking() {
+            eprintln!("{ran}");
+            return;
+        }
+        let _ = ran.succeeded();
+        self.await_operators(2);
     }
 }
 

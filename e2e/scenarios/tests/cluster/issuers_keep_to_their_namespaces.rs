@@ -1,6 +1,7 @@
 //! Two issuers in two namespaces of one cluster know nothing of each other; a second one in a namespace is refused, and
 //! the first goes on.
 
+use vouch_crds::names::user_object_name;
 use vouch_scenarios::{
     developer::unlock,
     kubernetes::{
@@ -25,8 +26,9 @@ fn two_issuers_in_two_namespaces_have_their_own_keys_and_people() {
     terminal.expect("is not enrolled at vouch.example.com");
     terminal.interrupt();
     assert!(!terminal.finish().status.success());
-    assert!(there.object("vouchuser", "alice-example-com-ff8d9819fc0e12bf").is_none());
-    assert!(here.object("vouchuser", "alice-example-com-ff8d9819fc0e12bf").is_some());
+    let alice = user_object_name("alice@example.com");
+    assert!(there.object("vouchuser", &alice).is_none());
+    assert!(here.object("vouchuser", &alice).is_some());
 }
 
 #[test]
