@@ -5,7 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    admin::declared::{DeclaredFault, apply_declared, no_longer_declared},
+    admin::{
+        FrontEnd,
+        declared::{DeclaredFault, apply_declared, no_longer_declared},
+    },
     cluster::configuration::ConfigurationFault,
     config::{self, Config},
     state::SharedIssuer,
@@ -42,9 +45,10 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Taken(());
 
-/// Reads the manifest again and puts it in force, wholly or not at all.
-pub async fn reload(issuer: &SharedIssuer, manifest: &Path) {
-    match take(issuer, manifest.to_owned()).await {
+/// Reads the manifest again and puts it in force, wholly or not at all. What is left to an administrator is done through
+/// `front_end`.
+pub async fn reload(issuer: &SharedIssuer, manifest: &Path, front_end: &FrontEnd) {
+    match take(issuer, manifest.to_owned(), front_end).await {
         Ok(_) => {
             issuer.lifecycle.set_reload_refused(false);
             tracing::info!(manifest = %manifest.display(), "configuration reloaded");
@@ -57,14 +61,15 @@ pub async fn reload(issuer: &SharedIssuer, manifest: &Path) {
     }
 }
 
-async fn take(issuer: &SharedIssuer, manifest: PathBuf) -> Result<Taken, Refused> {
+async fn take(issuer: &SharedIssuer, manifest: PathBuf, front_end: &FrontEnd) -> Result<Taken, Refused> {
     let config = tokio::task::spawn_blocking(move || config::load(&manifest)).await??;
     let before = issuer.config.load_full();
     same_url(&before, &config)?;
     apply_declared(&*issuer.store, &issuer.audit, &config.users, issuer.clock.now()).await?;
     for email in no_longer_declared(&before.users, &config.users) {
         tracing::warn!(
-            "{email} is not declared any more, which takes nothing away: end the access with `vouch-issuer disable {email}`"
+            "{email} is not declared any more, which takes nothing away: end the access with `{}`",
+            front_end.command(format_args!("disable {email}"))
         );
     }
     put_in_force(issuer, config)

@@ -142,6 +142,49 @@ fn a_disabled_person_is_not_invited_until_enabled() {
     sandbox.json(&["invite", "alice@example.com"]);
 }
 
+/// The command that a message names.
+fn command_in(message: &str, begins: &str) -> String {
+    let from = message.find(begins).unwrap_or_else(|| panic!("no {begins} in {message}"));
+    message[from..].split(['`', '\n']).next().unwrap().to_owned()
+}
+
+#[test]
+fn every_command_that_a_message_names_works_when_it_is_pasted() {
+    let sandbox = Sandbox::new();
+    let at = |verb: &str| format!("vouch-issuer {verb} -f issuer.yaml --data-dir \"bob's data\"");
+    let missing = sandbox.type_in(&at("users"));
+    let steps = [
+        (refused(&missing).to_owned(), "vouch-issuer init"),
+        (at("users"), "vouch-issuer users"),
+        (at("invite alice@example.com"), "vouch-issuer invite"),
+    ];
+    for (said, begins) in steps {
+        succeeded(&sandbox.type_in(&command_in(&said, begins)));
+    }
+    succeeded(&sandbox.type_in(&at("disable alice@example.com")));
+    let invited = sandbox.type_in(&at("invite alice@example.com"));
+    succeeded(&sandbox.type_in(&command_in(refused(&invited), "vouch-issuer enable")));
+    let unknown = sandbox.type_in(&at("logout bob@example.com"));
+    succeeded(&sandbox.type_in(&command_in(refused(&unknown), "vouch-issuer users")));
+    let rotated = sandbox.type_in(&at("keys rotate"));
+    let revoked = sandbox.type_in(&command_in(succeeded(&rotated), "vouch-issuer keys revoke"));
+    let waived = sandbox.type_in(&command_in(succeeded(&revoked), "vouch-issuer keys revoke"));
+    assert!(succeeded(&waived).contains("signs before its lead time is over"));
+
+    sandbox.write(&MANIFEST.replace("vouch.example.com", "other.example.com"));
+    let moved = sandbox.type_in(&at("keys"));
+    succeeded(&sandbox.type_in(&command_in(refused(&moved), "vouch-issuer accept-url")));
+}
+
+#[test]
+fn people_and_keys_are_shown_unless_something_else_is_asked_for() {
+    let sandbox = Sandbox::initialised();
+    sandbox.json(&["invite", "alice@example.com"]);
+    assert_eq!(sandbox.json(&["users"]), sandbox.json(&["users", "list"]));
+    assert_eq!(sandbox.json(&["users"])["users"][0]["email"], "alice@example.com");
+    assert_eq!(sandbox.json(&["keys"]), sandbox.json(&["keys", "show"]));
+}
+
 #[test]
 fn names_the_person_or_the_key_that_does_not_exist() {
     let sandbox = Sandbox::initialised();

@@ -30,7 +30,7 @@ fn refuses_to_start_without_a_database_and_makes_none() {
 #[test]
 fn refuses_to_start_without_good_keys_and_never_makes_new_ones() {
     for (damage, message) in [
-        ("DELETE FROM keyring", "make new keys with `vouch-issuer init`"),
+        ("DELETE FROM keyring", "or move it away and begin anew with the command init"),
         ("UPDATE keyring SET document = x'00ff'", "restore it from a backup"),
         (
             "UPDATE keyring SET document = CAST(replace(CAST(document AS TEXT), 'active', 'next') AS BLOB)",

@@ -104,10 +104,11 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// The status below an answer says the same once more.
+/// The status below an answer says the same once more, and so does what is below a missing configuration.
 fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    let is_answer = matches!(error.downcast_ref::<kube::Error>(), Some(kube::Error::Api(_)));
-    error.source().filter(|_| !is_answer)
+    let kube = error.downcast_ref::<kube::Error>();
+    let is_whole = matches!(kube, Some(kube::Error::Api(_) | kube::Error::InferConfig(_)));
+    error.source().filter(|_| !is_whole)
 }
 
 /// kube shows the whole status as debug text; what people need is the message.
@@ -115,6 +116,10 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) if !status.message.is_empty() => status.message.clone(),
         Some(kube::Error::Api(status)) => format!("the API server answered {} {}", status.code, status.reason),
+        Some(kube::Error::InferConfig(error)) => format!(
+            "no pod's service account leads there and no kubeconfig, which KUBECONFIG names: {}",
+            error.source().map(ToString::to_string).unwrap_or_default()
+        ),
         Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => "the API server cannot be reached".to_owned(),
         _ => error.to_string(),
     }

@@ -89,7 +89,7 @@ reasons! {
     NothingSigns(Warning): "The signing key was revoked, and the next one is not yet known to every verifier. Nobody can sign in.",
         "Wait until the moment in the message, or let the next key sign at once: `kubectl vouch revoke-key KEY --now`.";
     ClockBehind(Warning): "The dates of the signing keys lie ahead of the operator's clock. Nothing rotates until it has caught up.",
-        "Put the clock of the node right; if it is right, `vouch.sh/accept-clock` takes its word.";
+        "Put the clock of the node right; if it is right, take its word: `kubectl vouch accept-clock`.";
     KeysCreated(Normal): "The first signing keys of an issuer were made.", "Include the Secret in a backup.";
     KeysAdopted(Normal): "An issuer took over the Secrets of an earlier one of the same name and URL.", "Nothing.";
     KeysRecreated(Warning): "New signing keys were made by order, in the place of keys that are lost.",

@@ -74,6 +74,17 @@ impl Outcome {
         serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{command}: {error} in: {answer}"))
     }
 
+    /// The words of a command that was not carried out, and what a program reads in place of an answer.
+    ///
+    /// # Panics
+    /// When it was carried out, or printed no JSON.
+    #[must_use]
+    pub fn failure(self) -> (String, Value) {
+        assert!(!self.success, "{} was carried out: {}", self.command, self.out);
+        let answer = serde_json::from_str(&self.out);
+        (self.err, answer.unwrap_or_else(|error| panic!("{}: {error} in: {}", self.command, self.out)))
+    }
+
     /// The words of a command that was not carried out, and printed nothing that a program could read.
     ///
     /// # Panics

@@ -78,7 +78,7 @@ impl Office {
     pub async fn invite(&self, invitation: &Invitation) -> Result<Invited, AdminError> {
         let now = self.now();
         if !self.config.enrollment.invites {
-            return Err(AdminError::InvitesOff(self.front_end));
+            return Err(AdminError::InvitesOff(self.front_end.clone()));
         }
         self.member(&invitation.email)?;
         let groups = self.invited_groups(invitation)?;
@@ -89,7 +89,8 @@ impl Office {
         let (user, replaced) = self
             .change(&invitation.email, |user| {
                 if user.disabled {
-                    return Err(AdminError::Disabled { email: user.email.clone(), front_end: self.front_end });
+                    let front_end = self.front_end.clone();
+                    return Err(AdminError::Disabled { email: user.email.clone(), front_end });
                 }
                 if let Some(groups) = &groups {
                     user.groups.clone_from(groups);

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, NoSigner, RevokeError, next_transition};
 
-use super::{AdminError, moment};
+use super::{AdminError, FrontEnd, moment};
 use crate::{
     clock::SharedClock,
     config::Config,
     database::{Database, DatabaseError},
-    keys::{CLOCK_BEHIND, KeySource as _, KeyStatus, KeyStoreFault, change, event, statuses},
+    keys::{KeySource as _, KeyStatus, KeyStoreFault, change, clock_behind, event, statuses},
     outbox,
 };
 
@@ -29,6 +29,8 @@ pub struct KeyTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_behind_seconds: Option<u64>,
     #[serde(skip)]
+    front_end: FrontEnd,
+    #[serde(skip)]
     now: Timestamp,
 }
 
@@ -42,15 +44,21 @@ pub struct RevokedKey {
 }
 
 impl KeyTable {
-    fn of(set: &KeySet, policy: &KeyPolicy, now: Timestamp) -> Self {
+    fn of(set: &KeySet, policy: &KeyPolicy, front_end: &FrontEnd, now: Timestamp) -> Self {
         let revoked = set.revoked().iter();
         Self {
             keys: statuses(set),
             revoked: revoked.map(|key| RevokedKey { kid: key.kid.to_string(), revoked_at: key.revoked_at }).collect(),
             next_transition: next_transition(set, policy, now),
             clock_behind_seconds: set.clock_behind_by(now).map(|behind| behind.as_secs()),
+            front_end: front_end.clone(),
             now,
         }
+    }
+
+    /// The key that signs; of several algorithms, the first one's.
+    fn active(&self) -> Option<&str> {
+        self.keys.iter().find(|key| key.state == "active").map(|key| key.kid.as_str())
     }
 }
 
@@ -80,7 +88,7 @@ impl fmt::Display for KeyTable {
         if let Some(next) = self.next_transition {
             writeln!(f, "The next change is due {}.", moment(next, self.now))?;
         }
-        if self.clock_behind_seconds.is_some() { writeln!(f, "{CLOCK_BEHIND}") } else { Ok(()) }
+        if self.clock_behind_seconds.is_some() { writeln!(f, "{}", clock_behind(&self.front_end)) } else { Ok(()) }
     }
 }
 
@@ -111,6 +119,7 @@ pub struct KeyOffice {
     config: Config,
     database: Database,
     clock: SharedClock,
+    front_end: FrontEnd,
 }
 
 impl fmt::Debug for KeyOffice {
@@ -122,12 +131,16 @@ impl fmt::Debug for KeyOffice {
 impl KeyOffice {
     /// On an open database.
     #[must_use]
-    pub const fn new(config: Config, database: Database, clock: SharedClock) -> Self {
-        Self { config, database, clock }
+    pub const fn new(config: Config, database: Database, clock: SharedClock, front_end: FrontEnd) -> Self {
+        Self { config, database, clock, front_end }
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    fn table(&self, set: &KeySet) -> KeyTable {
+        KeyTable::of(set, &self.config.key_policy, &self.front_end, self.now())
     }
 
     /// The signing keys as stored.
@@ -137,7 +150,7 @@ impl KeyOffice {
     pub async fn keys(&self) -> Result<KeyTable, AdminError> {
         let stored = self.database.load().await.map_err(KeyStoreFault::from)?;
         let set = KeySet::from_json(&stored.document).map_err(KeyStoreFault::from)?;
-        Ok(KeyTable::of(&set, &self.config.key_policy, self.now()))
+        Ok(self.table(&set))
     }
 
     /// Rotates now, or at the first moment at which every verifier knows the next key.
@@ -146,7 +159,7 @@ impl KeyOffice {
     /// When the keys cannot be read or changed.
     pub async fn rotate_keys(&self) -> Result<KeyOrder, AdminError> {
         let order = self.order(|set, context| Ok(set.force_rotation(context)?)).await?;
-        let (now, table) = (self.now(), KeyTable::of(&order.set, &self.config.key_policy, self.now()));
+        let (now, table) = (self.now(), self.table(&order.set));
         let rotated = order.changes.iter().any(|change| change.kind == vouch_keyring::ChangeKind::Activated);
         let revoked = order.set.revoked().last();
         let silence = revoked.and_then(|revoked| self.signing(&order.set, revoked.algorithm, &revoked.kid));
@@ -157,8 +170,9 @@ impl KeyOffice {
             _ if rotated => "Rotated. Tokens of the earlier key stay valid until they expire.".to_owned(),
             Some(at) => format!(
                 "The next key signs from {} on: until then verifiers may not have read it. Nothing breaks meanwhile. \
-                 If the active key has leaked, revoke it instead: vouch-issuer keys revoke KEY",
-                moment(at, now)
+                 If the active key has leaked, revoke it instead: {}",
+                moment(at, now),
+                self.front_end.command(format_args!("keys revoke {}", table.active().unwrap_or("KEY")))
             ),
             None => "Nothing to rotate.".to_owned(),
         };
@@ -195,7 +209,7 @@ impl KeyOffice {
                     .to_owned(),
             );
         }
-        let table = KeyTable::of(&order.set, &self.config.key_policy, self.now());
+        let table = self.table(&order.set);
         Ok(KeyOrder { changes: order.changes, consequences, table })
     }
 
@@ -204,8 +218,9 @@ impl KeyOffice {
         match set.signer(algorithm, &self.config.key_policy) {
             Err(NoSigner::Waiting { until, .. }) => Some(format!(
                 "NOTHING SIGNS {algorithm} until {}: no login and no credential before that. To let the next key sign \
-                 now, although verifiers may not know it yet: vouch-issuer keys revoke {kid} --now",
-                moment(until, self.now())
+                 now, although verifiers may not know it yet: {}",
+                moment(until, self.now()),
+                self.front_end.command(format_args!("keys revoke {kid} --now"))
             )),
             _ => None,
         }
@@ -224,7 +239,7 @@ impl KeyOffice {
                 Ok(Vec::new())
             })
             .await?;
-        let table = KeyTable::of(&order.set, &self.config.key_policy, self.now());
+        let table = self.table(&order.set);
         let moved = before != table.keys.iter().map(|key| key.published_at).collect::<Vec<_>>();
         let consequence = if moved {
             "Dates that lay ahead of the clock are now; rotation goes on from here."

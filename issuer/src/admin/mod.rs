@@ -59,7 +59,7 @@ pub enum AdminError {
         domains: Vec<String>,
     },
     /// Nobody has the address.
-    #[error("there is nobody with the address {email}; list everybody with `{front_end} users list`")]
+    #[error("there is nobody with the address {email}; list everybody with `{}`", front_end.command("users list"))]
     UnknownUser {
         /// The address.
         email: EmailAddress,
@@ -80,7 +80,7 @@ pub enum AdminError {
     #[error("the issuer allows no invites; set spec.enrollment.invites to true{}", .0.then_reload())]
     InvitesOff(FrontEnd),
     /// A disabled person is not invited.
-    #[error("{email} is disabled; enable first: {front_end} enable {email}")]
+    #[error("{email} is disabled; enable first: {}", front_end.command(format_args!("enable {email}")))]
     Disabled {
         /// The person.
         email: EmailAddress,
@@ -94,7 +94,7 @@ pub enum AdminError {
     #[error("`{0}` must be a group: letters, digits and ._:/@+-")]
     Group(String),
     /// The person has no such key.
-    #[error("{email} has no key {id}; list the keys with `{front_end} users show {email}`")]
+    #[error("{email} has no key {id}; list the keys with `{}`", front_end.command(format_args!("users show {email}")))]
     UnknownKey {
         /// Whose.
         email: EmailAddress,
@@ -150,10 +150,15 @@ impl Office {
     ///
     /// # Errors
     /// When the database holds no root secret.
-    pub async fn open(config: Config, database: &Database, clock: SharedClock) -> Result<Self, AdminError> {
+    pub async fn open(
+        config: Config,
+        database: &Database,
+        clock: SharedClock,
+        front_end: FrontEnd,
+    ) -> Result<Self, AdminError> {
         let secrets = Secrets::load(database).await?;
         let records = Arc::new(SqliteStore::new(database.clone()));
-        Ok(Self::new(config, records, secrets, clock, FrontEnd::VouchIssuer))
+        Ok(Self::new(config, records, secrets, clock, front_end))
     }
 
     fn now(&self) -> Timestamp {
@@ -174,7 +179,7 @@ impl Office {
     }
 
     async fn user(&self, email: &EmailAddress) -> Result<Stored, AdminError> {
-        let unknown = || AdminError::UnknownUser { email: email.clone(), front_end: self.front_end };
+        let unknown = || AdminError::UnknownUser { email: email.clone(), front_end: self.front_end.clone() };
         self.records.user_by_email(email).await?.ok_or_else(unknown)
     }
 

@@ -38,6 +38,9 @@ pub struct UserInfo {
     /// Until when the person can redeem the last invite; absent when there is none to redeem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invited_until: Option<Timestamp>,
+    /// How a disabled person is enabled again.
+    #[serde(skip)]
+    enabling: String,
     #[serde(skip)]
     now: Timestamp,
 }
@@ -75,7 +78,12 @@ impl UserKey {
 }
 
 impl UserInfo {
-    fn of(user: &UserRecord, declared: bool, now: Timestamp) -> Self {
+    fn of(user: &UserRecord, declared: bool, front_end: &FrontEnd, now: Timestamp) -> Self {
+        let enabling = if declared {
+            format!("set spec.disabled of the VouchUser to false{}", front_end.then_reload())
+        } else {
+            front_end.command(format_args!("enable {}", user.email))
+        };
         let open = user.invite.as_ref().filter(|invite| invite.used_at.is_none() && invite.expires_at > now);
         Self {
             id: user.id.0,
@@ -87,6 +95,7 @@ impl UserInfo {
             sessions_valid_from: user.sessions_valid_from,
             keys: user.keys.iter().map(UserKey::of).collect(),
             invited_until: open.map(|invite| invite.expires_at),
+            enabling,
             now,
         }
     }
@@ -111,6 +120,9 @@ impl fmt::Display for UserInfo {
         let at = |at: Timestamp| moment(at, self.now);
         let never = || "never".to_owned();
         writeln!(f, "{} · {}", self.email, self.state())?;
+        if self.disabled {
+            writeln!(f, "disabled no login, no session, no credential; to allow them again: {}", self.enabling)?;
+        }
         let source = if self.declared { " (declared by a VouchUser)" } else { "" };
         let groups = if self.groups.is_empty() { "none".to_owned() } else { self.groups.join(", ") };
         writeln!(f, "groups   {groups}{source}")?;
@@ -132,7 +144,8 @@ impl fmt::Display for UserInfo {
             )?;
         }
         if let Some(until) = self.invited_until {
-            writeln!(f, "invite   can be redeemed until {}", at(until))?;
+            let enabled = if self.disabled { ", once the person may sign in again" } else { "" };
+            writeln!(f, "invite   can be redeemed until {}{enabled}", at(until))?;
         }
         Ok(())
     }
@@ -153,7 +166,7 @@ pub struct UserTable {
 impl fmt::Display for UserTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.users.is_empty() && self.damaged.is_empty() {
-            return writeln!(f, "Nobody yet. Invite somebody: {} invite EMAIL", self.front_end);
+            return writeln!(f, "Nobody yet. Invite somebody: {}", self.front_end.command("invite EMAIL"));
         }
         let width = |of: fn(&UserInfo) -> usize| self.users.iter().map(of).max().unwrap_or_default();
         let email = width(|user| user.email.as_str().len()).max(5);
@@ -198,9 +211,9 @@ impl Office {
     pub async fn users(&self) -> Result<UserTable, AdminError> {
         let now = self.now();
         let Everybody { people, damaged } = self.records.users().await?;
-        let info = |user: &UserRecord| UserInfo::of(user, self.declared(&user.email).is_some(), now);
+        let info = |user: &UserRecord| UserInfo::of(user, self.declared(&user.email).is_some(), &self.front_end, now);
         let users = people.iter().map(|stored| info(&stored.user)).collect();
-        Ok(UserTable { users, damaged, front_end: self.front_end })
+        Ok(UserTable { users, damaged, front_end: self.front_end.clone() })
     }
 
     /// One person.
@@ -209,7 +222,7 @@ impl Office {
     /// When nobody has the address.
     pub async fn show(&self, email: &EmailAddress) -> Result<UserInfo, AdminError> {
         let stored = self.user(email).await?;
-        Ok(UserInfo::of(&stored.user, self.declared(email).is_some(), self.now()))
+        Ok(UserInfo::of(&stored.user, self.declared(email).is_some(), &self.front_end, self.now()))
     }
 
     /// Ends every session of a person and allows no new one.
@@ -236,6 +249,8 @@ impl Office {
             return Err(AdminError::Declared { email: email.clone(), what: "whether somebody is disabled, here" });
         }
         let now = self.now();
+        // Read before, and not in the change: in a cluster that is two writes, and where the second one meets a conflict the
+        // next try finds what the first one has declared.
         let changed = self.user(email).await?.user.disabled != disabled;
         let (user, ()) = self
             .change(email, |user| {
@@ -249,8 +264,6 @@ impl Office {
                 user.disabled = disabled;
                 Ok(((), told.then(|| about(user, action, None))))
             })
-        // Read before, and not in the change: in a cluster that is two writes, and where the second one meets a conflict the
-        // next try finds what the first one has declared.
             .await?;
         Ok(Done { email: user.email, changed, sentence })
     }
@@ -265,7 +278,7 @@ impl Office {
                 let known = user.keys.iter().position(|key| key.id == id);
                 let Some(position) = known else {
                     let (email, id) = (user.email.clone(), id.to_owned());
-                    return Err(AdminError::UnknownKey { email, id, front_end: self.front_end });
+                    return Err(AdminError::UnknownKey { email, id, front_end: self.front_end.clone() });
                 };
                 if user.keys.len() == 1 && !allow_last {
                     return Err(AdminError::LastKey { email: user.email.clone(), id: id.to_owned() });
@@ -274,7 +287,7 @@ impl Office {
             })
             .await?;
         let rest = match user.keys.len() {
-            0 => format!("No key is left; invite again: {} invite {email}", self.front_end),
+            0 => format!("No key is left; invite again: {}", self.front_end.command(format_args!("invite {email}"))),
             1 => "1 key is left.".to_owned(),
             keys => format!("{keys} keys are left."),
         };
@@ -315,13 +328,32 @@ pub(super) fn about(user: &UserRecord, action: Action, key_id: Option<&str>) -> 
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::admin::invite::new_user;
+
+    #[test]
+    fn whoever_looks_at_a_disabled_person_reads_what_that_means_and_how_to_end_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut user = new_user("alice@example.com".parse().unwrap(), now);
+        let front_end = FrontEnd::vouch_issuer().with("-f", "issuer.yaml");
+        let text = |user: &UserRecord, declared| UserInfo::of(user, declared, &front_end, now).to_string();
+        assert!(!text(&user, false).contains("disabled"));
+        user.disabled = true;
+        let (line, rest) = ("disabled no login, no session, no credential; to allow them again: ", "\ngroups ");
+        let own = text(&user, false);
+        assert!(own.contains(&format!("{line}vouch-issuer enable alice@example.com -f issuer.yaml{rest}")), "{own}");
+        let declared = text(&user, true);
+        let by_manifest = "set spec.disabled of the VouchUser to false in the manifest and reload the issuer (SIGHUP)";
+        assert!(declared.contains(&format!("{line}{by_manifest}{rest}")), "{declared}");
+    }
 
     #[test]
     fn a_record_that_cannot_be_read_is_listed_after_everybody_else_with_the_reason() {
         let (what, reason) = ("bob@example.com (VouchUser bob)".to_owned(), "status.id is that of VouchUser alice");
         let damaged = vec![Damaged { what, reason: reason.to_owned() }];
-        let text = UserTable { users: Vec::new(), damaged, front_end: FrontEnd::KubectlVouch }.to_string();
+        let text = UserTable { users: Vec::new(), damaged, front_end: FrontEnd::kubectl_vouch() }.to_string();
         let line = "! bob@example.com (VouchUser bob) cannot be read: status.id is that of VouchUser alice\n";
         assert!(text.starts_with("EMAIL") && text.ends_with(line), "{text}");
     }

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{Failure, Manifest};
+use super::{Failure, Manifest, counted};
 use crate::config;
 
 /// What a right manifest declares.
@@ -26,10 +26,6 @@ impl fmt::Display for Checked {
         writeln!(f, "{} is right: issuer {issuer}, {federations}, {users}", file.display())?;
         notices.iter().try_for_each(|notice| writeln!(f, "Note: {notice}."))
     }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Reads the manifest; every mistake in it is in the failure.

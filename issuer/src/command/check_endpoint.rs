@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 use vouch_issuer_api::paths;
 
-use super::Failure;
+use super::{Failure, counted, endpoint_fault::Unanswered};
 use crate::config::url::IssuerUrl;
 
 /// For each of the two requests.
@@ -34,7 +34,7 @@ pub(super) struct CheckEndpointArgs {
 /// What is wrong with an issuer, or with the way to it.
 #[derive(Debug, thiserror::Error)]
 enum EndpointError {
-    #[error("the certificate authorities in {} cannot be used", path.display())]
+    #[error("the certificate authorities in {} cannot be used; name a file of certificates in PEM with --ca-file", path.display())]
     Authorities {
         path: PathBuf,
         #[source]
@@ -44,30 +44,57 @@ enum EndpointError {
     NoAuthorities,
     #[error("{0} is not known; --connect-to needs a HOST:PORT that can be resolved")]
     Unresolved(String, #[source] std::io::Error),
-    #[error("{url} does not answer")]
+    #[error("{url} does not answer: {why}")]
     Unanswered {
         url: String,
+        why: Unanswered,
         #[source]
-        source: reqwest::Error,
+        source: Option<Words>,
     },
-    #[error("{url} answers {status}")]
+    #[error("{url} answers {status}. {}", advice(*status))]
     Status { url: String, status: reqwest::StatusCode },
-    #[error("{url} is not what it should be")]
+    #[error("{url} is not what it should be: something else answers there. See what does: curl {url}")]
     Document {
         url: String,
         #[source]
         source: serde_json::Error,
     },
-    #[error("the discovery document says `issuer` {told:?}; verifiers compare it byte for byte with {url}")]
+    #[error(
+        "the discovery document says `issuer` {told:?}; verifiers compare it byte for byte with {url}. Name spec.url as it is; if that is wrong, put it right before anybody enrolls"
+    )]
     OtherIssuer { url: IssuerUrl, told: String },
-    #[error("the discovery document leads to the keys of another issuer: {0}")]
+    #[error(
+        "the discovery document leads to the keys of another issuer: {0}. Something in front of the issuer rewrites the document; let it pass as it is"
+    )]
     OtherKeys(String),
-    #[error("the key set is empty: no verifier would take any token")]
+    #[error(
+        "the key set is empty: no verifier would take any token. See why: `vouch-issuer keys`, in a cluster `kubectl vouch keys`"
+    )]
     NoKeys,
-    #[error("the key set has a key without `kid`, or with one that another key has: verifiers tell keys apart by it")]
+    #[error(
+        "the key set has a key without `kid`, or with one that another key has: verifiers tell keys apart by it. No issuer of Vouch answers so; look at what is in front of it"
+    )]
     KeyIds,
-    #[error("the key set shows the private half of a key: withdraw it at once with `vouch-issuer keys revoke`")]
+    #[error(
+        "the key set shows the private half of a key: withdraw it at once with `vouch-issuer keys revoke`, in a cluster `kubectl vouch revoke-key`"
+    )]
     PrivateKey,
+}
+
+/// What a library said, as a cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Words(String);
+
+/// What to do about an answer that is none.
+fn advice(status: reqwest::StatusCode) -> &'static str {
+    match status.as_u16() {
+        300..=399 => "Verifiers follow no redirect: name the URL that it leads to, or let this one answer by itself",
+        401 | 403 => "Let everybody read it without signing in: verifiers have no password",
+        404 => "Name the URL as in spec.url, with its path; a proxy must pass the path on as it is",
+        500..=599 => "Look at the issuer's log, and at what is in front of it",
+        _ => "See what answers there; verifiers take nothing but 200",
+    }
 }
 
 /// What a right issuer has shown.
@@ -81,9 +108,9 @@ impl fmt::Display for CheckedEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} is right: verifiers find it, and {} keys: {}",
+            "{} is right: verifiers find it, and {}: {}",
             self.issuer,
-            self.keys.len(),
+            counted(self.keys.len(), "key"),
             self.keys.join(", ")
         )
     }
@@ -147,8 +174,12 @@ fn authorities(file: Option<&PathBuf>) -> Result<RootCertStore, EndpointError> {
 }
 
 async fn fetch(client: &Client, url: &str) -> Result<Vec<u8>, EndpointError> {
-    let unanswered =
-        |source: reqwest::Error| EndpointError::Unanswered { url: url.to_owned(), source: source.without_url() };
+    let unanswered = |error: reqwest::Error| {
+        let host = error.url().and_then(|url| url.host_str()).unwrap_or(url).to_owned();
+        let why = Unanswered::of(&host, &error.without_url());
+        let source = why.words.clone().map(Words);
+        EndpointError::Unanswered { url: url.to_owned(), why, source }
+    };
     let answer = client.get(url).send().await.map_err(unanswered)?;
     if answer.status() != reqwest::StatusCode::OK {
         return Err(EndpointError::Status { url: url.to_owned(), status: answer.status() });
@@ -235,6 +266,16 @@ mod tests {
         let mut nameless = key("a");
         nameless.as_object_mut().unwrap().remove("kid");
         assert!(keys(&json!([nameless])).unwrap_err().contains("kid"));
+    }
+
+    #[test]
+    fn one_key_is_counted_as_one() {
+        let told = |keys: &[&str]| {
+            let keys = keys.iter().map(|&kid| kid.to_owned()).collect();
+            CheckedEndpoint { issuer: url().to_string(), keys }.to_string()
+        };
+        assert!(told(&["a"]).ends_with(", and 1 key: a\n"), "{}", told(&["a"]));
+        assert!(told(&["a", "b"]).ends_with(", and 2 keys: a, b\n"));
     }
 
     #[test]

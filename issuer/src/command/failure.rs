@@ -11,10 +11,19 @@ use serde::Serialize;
 use super::{Failure, Output};
 use crate::config::{Problem, Problems};
 
-/// What is on standard output in place of an answer: an object whose only member is `error`.
+/// What is on standard output in place of an answer: an object whose only member is `error`. `kubectl vouch` prints the same.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+pub struct Answer<'a> {
     error: Report<'a>,
+}
+
+impl<'a> Answer<'a> {
+    /// Of a failure that ends the program with exit code 1. `problems` are the mistakes of a manifest, if it is about one.
+    #[must_use]
+    pub const fn of(message: String, causes: Vec<String>, problems: &'a [Problem]) -> Self {
+        let category = if problems.is_empty() { "general" } else { "configuration" };
+        Self { error: Report { category, exit_code: 1, message, causes, problems } }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -53,10 +62,7 @@ fn causes(failure: &(dyn Error + 'static)) -> Vec<String> {
 
 fn answer(failure: &Failure) -> Answer<'_> {
     let problems = failure.downcast_ref::<Problems>().map(Problems::as_slice).unwrap_or_default();
-    let category = if problems.is_empty() { "general" } else { "configuration" };
-    Answer {
-        error: Report { category, exit_code: 1, message: failure.to_string(), causes: causes(&**failure), problems },
-    }
+    Answer::of(failure.to_string(), causes(&**failure), problems)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Command, Failure, Files, KeysCommand, Output, UsersCommand, open, print};
+use super::{Command, Failure, Files, KeysArgs, KeysCommand, Output, UsersArgs, UsersCommand, open, print};
 use crate::{
     admin::{AdminError, Office, invite::Invitation, keys::KeyOffice},
     clock::SystemClock,
@@ -18,10 +18,10 @@ pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failu
             let invitation = Invitation { email: args.person.email, groups: args.groups, expires: args.expires };
             order(&args.person.files, output, async |office| office.invite(&invitation).await).await
         }
-        Command::Users(UsersCommand::List(files)) => order(&files, output, async |office| office.users().await).await,
-        Command::Users(UsersCommand::Show(person)) => {
-            order(&person.files, output, async |office| office.show(&person.email).await).await
-        }
+        Command::Users(UsersArgs { command, files }) => match command.unwrap_or(UsersCommand::List) {
+            UsersCommand::List => order(&files, output, async |office| office.users().await).await,
+            UsersCommand::Show { email } => order(&files, output, async |office| office.show(&email).await).await,
+        },
         Command::Disable(person) => {
             order(&person.files, output, async |office| office.disable(&person.email).await).await
         }
@@ -46,13 +46,13 @@ pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failu
     }
 }
 
-async fn manage_keys(command: KeysCommand, output: Output) -> Result<(), Failure> {
-    match command {
-        KeysCommand::Show(files) => order_keys(&files, output, async |office| office.keys().await).await,
-        KeysCommand::Rotate(files) => order_keys(&files, output, async |office| office.rotate_keys().await).await,
-        KeysCommand::AcceptClock(files) => order_keys(&files, output, async |office| office.accept_clock().await).await,
-        KeysCommand::Revoke(args) => {
-            order_keys(&args.files, output, async |office| office.revoke_key(&args.kid, args.now).await).await
+async fn manage_keys(KeysArgs { command, files }: KeysArgs, output: Output) -> Result<(), Failure> {
+    match command.unwrap_or(KeysCommand::Show) {
+        KeysCommand::Show => order_keys(&files, output, async |office| office.keys().await).await,
+        KeysCommand::Rotate => order_keys(&files, output, async |office| office.rotate_keys().await).await,
+        KeysCommand::AcceptClock => order_keys(&files, output, async |office| office.accept_clock().await).await,
+        KeysCommand::Revoke { kid, now } => {
+            order_keys(&files, output, async |office| office.revoke_key(&kid, now).await).await
         }
     }
 }
@@ -62,9 +62,8 @@ async fn order<T: Serialize + std::fmt::Display>(
     output: Output,
     work: impl AsyncFnOnce(&Office) -> Result<T, AdminError>,
 ) -> Result<(), Failure> {
-    let (config, database) = open::open(files)?;
-    database.check_owner(config.url.as_str()).await?;
-    let office = Office::open(config, &database, Arc::new(SystemClock)).await?;
+    let (config, database) = open::open_own(files).await?;
+    let office = Office::open(config, &database, Arc::new(SystemClock), files.front_end()).await?;
     settled(&database, output, work(&office)).await
 }
 
@@ -73,9 +72,8 @@ async fn order_keys<T: Serialize + std::fmt::Display>(
     output: Output,
     work: impl AsyncFnOnce(&KeyOffice) -> Result<T, AdminError>,
 ) -> Result<(), Failure> {
-    let (config, database) = open::open(files)?;
-    database.check_owner(config.url.as_str()).await?;
-    let office = KeyOffice::new(config, database.clone(), Arc::new(SystemClock));
+    let (config, database) = open::open_own(files).await?;
+    let office = KeyOffice::new(config, database.clone(), Arc::new(SystemClock), files.front_end());
     settled(&database, output, work(&office)).await
 }
 

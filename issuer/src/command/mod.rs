@@ -5,8 +5,9 @@
 mod accept_url;
 mod check;
 mod check_endpoint;
+mod endpoint_fault;
 pub mod env;
-mod failure;
+pub mod failure;
 mod init;
 mod manage;
 mod open;
@@ -46,7 +47,6 @@ pub struct Cli {
     log_format: LogFormat,
 }
 
-/// How answers are printed.
 impl Cli {
     /// How a failure is told. While serving, standard output is the audit trail, whose readers know no other lines.
     const fn form_of_failures(&self) -> Output {
@@ -54,6 +54,7 @@ impl Cli {
     }
 }
 
+/// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// For people
@@ -99,9 +100,8 @@ enum Command {
     CheckEndpoint(check_endpoint::CheckEndpointArgs),
     /// Invite a person to enroll a security key
     Invite(InviteArgs),
-    /// Look at people
-    #[command(subcommand)]
-    Users(UsersCommand),
+    /// Look at people: everybody, unless one is asked for
+    Users(UsersArgs),
     /// End every session of a person and allow no new one
     Disable(Person),
     /// Let a disabled person sign in again
@@ -111,17 +111,21 @@ enum Command {
     /// End every session of a person, who may sign in again
     Logout(Person),
     /// Look at the signing keys, or change them by order
-    #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(KeysArgs),
     /// Print this reference as Markdown
     #[command(hide = true)]
     Reference,
 }
 
+/// Where the manifest is unless somebody says otherwise.
+const CONFIG: &str = "/etc/vouch/issuer.yaml";
+/// Where the database is unless somebody says otherwise.
+const DATA_DIR: &str = "/var/lib/vouch";
+
 #[derive(Debug, Args)]
 struct Manifest {
     /// The manifest: VouchIssuer, AwsFederation, VouchUser and OidcClient objects
-    #[arg(short = 'f', long = "config", env = env::CONFIG, default_value = "/etc/vouch/issuer.yaml", value_name = "FILE")]
+    #[arg(short = 'f', long = "config", global = true, env = env::CONFIG, default_value = CONFIG, value_name = "FILE")]
     config: PathBuf,
 }
 
@@ -130,7 +134,7 @@ struct Files {
     #[command(flatten)]
     manifest: Manifest,
     /// The directory with the database
-    #[arg(long, env = env::DATA_DIR, default_value = "/var/lib/vouch", value_name = "DIR")]
+    #[arg(long, global = true, env = env::DATA_DIR, default_value = DATA_DIR, value_name = "DIR")]
     data_dir: PathBuf,
 }
 
@@ -165,36 +169,50 @@ struct RemoveKeyArgs {
     allow_last: bool,
 }
 
+#[derive(Debug, Args)]
+struct UsersArgs {
+    #[command(subcommand)]
+    command: Option<UsersCommand>,
+    #[command(flatten)]
+    files: Files,
+}
+
 #[derive(Debug, Subcommand)]
 enum UsersCommand {
-    /// Everybody, by e-mail address
-    List(Files),
+    /// Everybody, by e-mail address; `users` alone does the same
+    List,
     /// One person with their keys
-    Show(Person),
+    Show {
+        /// The person's e-mail address
+        email: EmailAddress,
+    },
+}
+
+#[derive(Debug, Args)]
+struct KeysArgs {
+    #[command(subcommand)]
+    command: Option<KeysCommand>,
+    #[command(flatten)]
+    files: Files,
 }
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
-    /// Every signing key with its state
-    Show(Files),
+    /// Every signing key with its state; `keys` alone does the same
+    Show,
     /// Rotate at the first moment at which every verifier knows the next key
-    Rotate(Files),
+    Rotate,
     /// Withdraw a signing key for ever: its tokens and sessions end
-    Revoke(RevokeArgs),
+    Revoke {
+        /// The key's id, as `keys show` prints it
+        #[arg(allow_hyphen_values = true)]
+        kid: Kid,
+        /// Let the next key sign at once, although verifiers that cached the key set do not know it yet
+        #[arg(long)]
+        now: bool,
+    },
     /// Take the clock's word over the dates of the keys, after a clock that was far ahead was put right
-    AcceptClock(Files),
-}
-
-#[derive(Debug, Args)]
-struct RevokeArgs {
-    /// The key's id, as `keys show` prints it
-    #[arg(allow_hyphen_values = true)]
-    kid: Kid,
-    /// Let the next key sign at once, although verifiers that cached the key set do not know it yet
-    #[arg(long)]
-    now: bool,
-    #[command(flatten)]
-    files: Files,
+    AcceptClock,
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -204,7 +222,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(&cli);
-    let output = cli.output;
+    let output = cli.form_of_failures();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -215,7 +233,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let output = cli.form_of_failures();
+    let output = cli.output;
     match cli.command {
         Command::Reference => Ok(write!(std::io::stdout(), "{}", reference::markdown())?),
         Command::Check(manifest) => print(output, &check::check(&manifest)?),
@@ -243,6 +261,10 @@ fn print(output: Output, answer: &(impl Serialize + std::fmt::Display)) -> Resul
         }
     }
     Ok(())
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn start_log(cli: &Cli) {
@@ -277,15 +299,26 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
 
     #[test]
     fn a_key_id_may_begin_with_a_dash() {
         let kid = format!("-{}", "a".repeat(42));
-        for args in [vec![kid.as_str()], vec![&kid, "--now"], vec!["--now", &kid]] {
+        for args in [vec![kid.as_str()], vec![&kid, "--now"], vec!["--now", &kid], vec![&kid, "-f", "a.yaml"]] {
             Cli::try_parse_from([&["vouch-issuer", "keys", "revoke"], args.as_slice()].concat()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_files_may_stand_before_and_behind_what_is_done_with_them() {
+        let first = ["vouch-issuer", "users", "-f", "a.yaml", "--data-dir=b", "show", "alice@example.com"];
+        let last = ["vouch-issuer", "users", "show", "alice@example.com", "--data-dir", "b", "-f", "a.yaml"];
+        let alone = ["vouch-issuer", "users", "-f", "a.yaml", "--data-dir", "b"];
+        for line in [&first[..], &last, &alone] {
+            let Command::Users(UsersArgs { files, .. }) = Cli::try_parse_from(line).unwrap().command else { panic!() };
+            assert_eq!((files.manifest.config, files.data_dir), ("a.yaml".into(), "b".into()), "{line:?}");
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Files};
+use super::{CONFIG, DATA_DIR, Failure, Files, env};
 use crate::{
+    admin::FrontEnd,
     config::{self, Config},
-    database::Database,
+    database::{Database, DatabaseError},
 };
 
 /// The database in a data directory.
@@ -29,6 +30,53 @@ pub(super) async fn settle(database: &Database) {
 /// Reads the manifest and opens the database.
 pub(super) fn open(files: &Files) -> Result<(Config, Database), Failure> {
     let config = config::load(&files.manifest.config)?;
-    let database = Database::open(&database_path(&files.data_dir))?;
+    let database = own(Database::open(&database_path(&files.data_dir)), files)?;
     Ok((config, database))
+}
+
+/// As [`open()`], when the database is this issuer's.
+pub(super) async fn open_own(files: &Files) -> Result<(Config, Database), Failure> {
+    let (config, database) = open(files)?;
+    own(database.check_owner(config.url.as_str()).await, files)?;
+    Ok((config, database))
+}
+
+/// Why there is no database to work on, with the command that helps.
+#[derive(Debug, thiserror::Error)]
+#[error("{fault}; {advice}")]
+struct NoDatabase {
+    fault: DatabaseError,
+    advice: String,
+}
+
+/// What a database said, with the next step where that is a command on the same files.
+pub(super) fn own<T>(said: Result<T, DatabaseError>, files: &Files) -> Result<T, Failure> {
+    said.map_err(|fault| {
+        let front_end = files.front_end();
+        let advice = match &fault {
+            DatabaseError::Missing(_) => {
+                format!("create one with `{}`, or restore it from a backup", front_end.command("init"))
+            }
+            DatabaseError::OtherIssuer { .. } => format!(
+                "if the issuer is really to have another URL from now on, stop it and run `{}`",
+                front_end.command("accept-url")
+            ),
+            _ => return fault.into(),
+        };
+        NoDatabase { fault, advice }.into()
+    })
+}
+
+impl Files {
+    /// How a further command on these files is written: with what it would not find without being told.
+    pub(super) fn front_end(&self) -> FrontEnd {
+        let given = [
+            ("-f", &self.manifest.config, env::CONFIG, CONFIG),
+            ("--data-dir", &self.data_dir, env::DATA_DIR, DATA_DIR),
+        ];
+        given.into_iter().fold(FrontEnd::vouch_issuer(), |front_end, (option, path, variable, default)| {
+            let found = std::env::var_os(variable).unwrap_or_else(|| default.into());
+            if *path == *found { front_end } else { front_end.with(option, &path.to_string_lossy()) }
+        })
+    }
 }

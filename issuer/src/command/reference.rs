@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use clap::{Arg, ArgAction, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory, Id};
 
 use super::Cli;
 use crate::http::{
@@ -18,8 +18,9 @@ pub(super) fn markdown() -> String {
     let mut text = String::from("# vouch-issuer\n\n<!-- Written by `vouch-issuer reference`; a test compares. -->\n");
     describe(&mut text, &root, "vouch-issuer");
     table(&mut text, "Options of every command", root.get_arguments().filter(|arg| arg.is_global_set()));
+    let everywhere: Vec<&Id> = root.get_arguments().map(Arg::get_id).collect();
     for command in visible(&root) {
-        section(&mut text, command, "vouch-issuer");
+        section(&mut text, command, "vouch-issuer", &everywhere);
     }
     http(&mut text);
     metrics(&mut text);
@@ -30,16 +31,17 @@ fn visible(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
 
-/// Writing to a string cannot fail; `let _` says that the result carries nothing.
-fn section(text: &mut String, command: &Command, parent: &str) {
+/// What the command has beside what is `everywhere`. Writing to a string cannot fail; `let _` says that the result carries
+/// nothing.
+fn section(text: &mut String, command: &Command, parent: &str, everywhere: &[&Id]) {
     let name = format!("{parent} {}", command.get_name());
     if visible(command).next().is_some() {
-        visible(command).for_each(|sub| section(text, sub, &name));
+        visible(command).for_each(|sub| section(text, sub, &name, everywhere));
         return;
     }
     let _ = write!(text, "\n## {name}\n");
     describe(text, command, &name);
-    let own = || command.get_arguments().filter(|arg| !arg.is_global_set());
+    let own = || command.get_arguments().filter(|arg| !everywhere.contains(&arg.get_id()));
     table(text, "Arguments", own().filter(|arg| arg.is_positional()));
     table(text, "Options", own().filter(|arg| !arg.is_positional()));
 }

@@ -13,7 +13,7 @@ use super::schema::SCHEMA_VERSION;
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// There is no file.
-    #[error("there is no database at {}; create one with `vouch-issuer init`, or restore it from a backup", .0.display())]
+    #[error("there is no database at {}", .0.display())]
     Missing(PathBuf),
     /// `create` found a file.
     #[error("{} exists already and is left as it is; move it away to begin with an empty database", .0.display())]
@@ -54,8 +54,7 @@ pub enum DatabaseError {
     /// It was made for an issuer with another URL.
     #[error(
         "{} belongs to the issuer {recorded}, and spec.url is {declared}; the URL never changes, so put it back, or name \
-         another database with --data-dir; if the issuer is really to have another URL from now on, stop it and run \
-         `vouch-issuer accept-url`",
+         another database with --data-dir",
         path.display()
     )]
     OtherIssuer {

@@ -94,7 +94,7 @@ mod tests {
             let error = refused.unwrap_err();
             assert!(matches!(error, DatabaseError::OtherIssuer { .. }), "{error}");
             let text = error.to_string();
-            assert!(text.contains("https://vouch.example.com") && text.contains("vouch-issuer accept-url"), "{text}");
+            assert!(text.contains("https://vouch.example.com") && text.contains("--data-dir"), "{text}");
         }
         let before = database.give_to("https://b.example.com").await.unwrap();
         assert_eq!(before.as_deref(), Some("https://vouch.example.com"));

@@ -54,7 +54,7 @@ fn opening_never_creates_a_file() {
     let path = directory.path().join("vouch.db");
     let error = Database::open(&path).unwrap_err();
     assert!(matches!(error, DatabaseError::Missing(_)), "{error}");
-    assert!(error.to_string().contains("vouch-issuer init"), "{error}");
+    assert!(error.to_string().ends_with("vouch.db"), "{error}");
     assert_eq!(files(directory.path()), Vec::<String>::new());
 }
 

@@ -7,6 +7,7 @@ use vouch_keyring::{Change, ChangeKind};
 
 use super::{KeyService, describe};
 use crate::{
+    admin::FrontEnd,
     audit::{Action, Event},
     state::SharedIssuer,
 };
@@ -21,11 +22,18 @@ const RETRY: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_millis(200);
 
 /// What to do about a clock that is behind.
-pub const CLOCK_BEHIND: &str = "The dates of the signing keys lie ahead of the clock, and nothing rotates until it has \
-    caught up. If the clock is right now: vouch-issuer keys accept-clock";
+#[must_use]
+pub fn clock_behind(front_end: &FrontEnd) -> String {
+    format!(
+        "The dates of the signing keys lie ahead of the clock, and nothing rotates until it has caught up. If the clock is \
+         right now: {}",
+        front_end.command("keys accept-clock")
+    )
+}
 
-/// Follows the store, and rotates when it is time and ours to do, until the process ends.
-pub async fn maintain(issuer: SharedIssuer) {
+/// Follows the store, and rotates when it is time and ours to do, until the process ends. Orders are given through
+/// `front_end`.
+pub async fn maintain(issuer: SharedIssuer, front_end: FrontEnd) {
     let mut changes = issuer.keys.changes();
     let mut reported = None;
     let mut clock_reported = false;
@@ -41,7 +49,7 @@ pub async fn maintain(issuer: SharedIssuer) {
                 let behind = issuer.keys.snapshot().clock_behind;
                 let behind = behind.filter(|behind| issuer.keys.rotates() && *behind > CLOCK_TOLERANCE);
                 if let Some(behind) = behind.filter(|_| !clock_reported) {
-                    tracing::warn!(seconds = behind.as_secs(), "{CLOCK_BEHIND}");
+                    tracing::warn!(seconds = behind.as_secs(), "{}", clock_behind(&front_end));
                 }
                 clock_reported = behind.is_some();
                 until_next(&issuer.keys, now)

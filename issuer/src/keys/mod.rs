@@ -21,7 +21,7 @@ use vouch_keyring::{Algorithm, Change, KeyPolicy, NoSigner, Signer};
 
 pub use self::{
     change::{Advance, KeyStoreFault},
-    maintain::{CLOCK_BEHIND, event, maintain},
+    maintain::{clock_behind, event, maintain},
     published::PublishedKey,
     snapshot::{KeyStatus, Snapshot, statuses},
     store::{KeySource, KeyStore, KeyStoreError},

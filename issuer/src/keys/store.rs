@@ -32,7 +32,9 @@ pub struct Revision(pub i64);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
     /// There is no document, and only `vouch-issuer init` makes one.
-    #[error("the key store holds no signing keys; restore it from a backup, or make new keys with `vouch-issuer init`")]
+    #[error(
+        "the key store holds no signing keys; restore it from a backup, or move it away and begin anew with the command init"
+    )]
     Missing,
     /// Somebody wrote first. Read again and decide again; this is no failure.
     #[error("the signing keys were changed by somebody else")]
@@ -138,7 +140,7 @@ mod tests {
         let database = Database::create(&dir.path().join("issuer.db")).unwrap();
         let error = database.load().await.unwrap_err();
         assert!(matches!(error, KeyStoreError::Missing));
-        assert!(error.to_string().contains("vouch-issuer init"));
+        assert!(error.to_string().contains("restore it from a backup"));
     }
 
     #[tokio::test]

@@ -85,6 +85,17 @@ impl Sandbox {
         self.command(args).output().unwrap()
     }
 
+    /// Runs a line as it is typed in a shell, in the directory of the sandbox and without any variable that says where files
+    /// are.
+    pub fn type_in(&self, line: &str) -> Output {
+        let programs = Path::new(env!("CARGO_BIN_EXE_vouch-issuer")).parent().unwrap();
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).current_dir(self.dir.path()).env("PATH", path);
+        shell.env_remove("VOUCH_ISSUER_CONFIG").env_remove("VOUCH_ISSUER_DATA_DIR");
+        shell.output().unwrap()
+    }
+
     /// Runs a command that answers in JSON.
     pub fn json(&self, args: &[&str]) -> Value {
         let output = self.run(&[args, &["--output", "json"]].concat());

@@ -110,7 +110,7 @@ fn finding(
     if set.clock_behind_by(now).is_some_and(|behind| behind > CLOCK_TOLERANCE) {
         let message = format!(
             "The dates of the keys lie ahead of the operator's clock, and nothing rotates until it has caught up. If the \
-             clock is right now, annotate this VouchIssuer with a new value of {}",
+             clock is right now: kubectl vouch accept-clock (or a new value of the annotation {})",
             annotation::ACCEPT_CLOCK
         );
         return not_ready(Reason::ClockBehind, message);

@@ -17,7 +17,7 @@ pub struct Cli {
     /// Where.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// How answers are printed
+    /// How answers are printed, and failures: JSON has them on standard output as `{"error": …}`
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub output: Output,
 }
@@ -134,7 +134,7 @@ pub struct UsersArgs {
 /// What to look at.
 #[derive(Debug, Subcommand)]
 pub enum Users {
-    /// Everybody, by e-mail address
+    /// Everybody, by e-mail address; `users` alone does the same
     List,
     /// One person with their keys
     Show(Person),

@@ -8,12 +8,17 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 
-use super::{args::ClusterArgs, refusal::Refusals, trouble::Trouble};
+use tower::{buffer::BufferLayer, retry::RetryLayer};
+use vouch_issuer::admin::FrontEnd;
+
+use super::{args::ClusterArgs, patience::Patience, refusal::Refusals, trouble::Trouble};
 
 /// How long a connection may take: a person waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take. Nothing here reads more than a page at a time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests that wait to be sent; a few are made at once, for the metrics of pods.
+const IN_LINE: usize = 64;
 
 /// A cluster, and where in it.
 #[derive(Clone)]
@@ -26,6 +31,8 @@ pub struct Connection {
     pub server: String,
     /// What the API server said no to.
     pub refusals: Refusals,
+    /// How a next step is written, so that it leads to the same issuer again.
+    pub front_end: FrontEnd,
 }
 
 impl std::fmt::Debug for Connection {
@@ -45,7 +52,7 @@ impl Connection {
     pub async fn open(args: &ClusterArgs) -> Result<Self, Trouble> {
         let mut config = configuration(args).await?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
-        // A person reads what the API server has said, rather than wait for as long as it asks for.
+        // It waits for as long as the API server asks for, and a person does not: see `Patience`.
         config.default_retry = false;
         config.read_timeout = Some(ANSWER_TIMEOUT);
         config.reset_reader_on_write = true;
@@ -56,7 +63,9 @@ impl Connection {
             kube::Error::Auth(why) => Trouble::NoCredentials { server: server.clone(), why: why.to_string() },
             other => Trouble::Unusable(Box::new(other)),
         })?;
-        Ok(Self { client: builder.with_layer(&refusals).build(), namespace, server, refusals })
+        let builder = builder.with_layer(&BufferLayer::new(IN_LINE)).with_layer(&RetryLayer::new(Patience::default()));
+        let client = builder.with_layer(&refusals).build();
+        Ok(Self { client, namespace, server, refusals, front_end: front_end(args) })
     }
 
     /// The reason why `trouble` came about, where the API server gave one that says more.
@@ -67,6 +76,19 @@ impl Connection {
             _ => trouble,
         }
     }
+}
+
+/// What somebody has said about where to act is said again.
+fn front_end(args: &ClusterArgs) -> FrontEnd {
+    let kubeconfig = args.kubeconfig.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let given = [
+        ("-n", &args.namespace),
+        ("--context", &args.context),
+        ("--kubeconfig", &kubeconfig),
+        ("--issuer", &args.issuer),
+    ];
+    let given = given.into_iter().filter_map(|(option, value)| Some((option, value.as_ref()?)));
+    given.fold(FrontEnd::kubectl_vouch(), |front_end, (option, value)| front_end.with(option, value))
 }
 
 async fn configuration(args: &ClusterArgs) -> Result<Config, Trouble> {
@@ -99,25 +121,30 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    use axum::{Router, http::StatusCode};
+    use axum::{Json, Router, http::StatusCode};
     use k8s_openapi::api::core::v1::Pod;
     use kube::Api;
     use serde_json::json;
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::plugin::refusal::Refusal;
 
-    #[tokio::test]
-    async fn an_api_server_that_asks_for_patience_is_asked_once() {
+    /// A pod, as `kubectl vouch` reads it of an API server that asks for `after` seconds of patience before it answers for
+    /// the third time; and how often it was asked.
+    async fn asked(after: &'static str) -> (Result<Pod, kube::Error>, Option<Refusal>, usize) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
-        let patience = Router::new().fallback(async move || {
-            count.fetch_add(1, Ordering::SeqCst);
-            (StatusCode::SERVICE_UNAVAILABLE, [("Retry-After", "0")])
+        let status =
+            json!({"kind": "Status", "status": "Failure", "code": 429, "message": "storage is (re)initializing"});
+        let starting = Router::new().fallback(async move || match count.fetch_add(1, Ordering::SeqCst) {
+            0 => (StatusCode::TOO_MANY_REQUESTS, [("Retry-After", after)], Json(status)),
+            1 => (StatusCode::SERVICE_UNAVAILABLE, [("Retry-After", after)], Json(status)),
+            _ => (StatusCode::OK, [("Retry-After", "0")], Json(json!({"metadata": {"name": "a"}}))),
         });
-        drop(tokio::spawn(async move { axum::serve(listener, patience).await }));
+        drop(tokio::spawn(async move { axum::serve(listener, starting).await }));
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("config");
         let context = json!({
@@ -129,7 +156,32 @@ mod tests {
         std::fs::write(&kubeconfig, context.to_string()).unwrap();
         let args = ClusterArgs { kubeconfig: Some(kubeconfig), ..ClusterArgs::default() };
         let connection = Connection::open(&args).await.unwrap();
-        assert!(Api::<Pod>::default_namespaced(connection.client).get("a").await.is_err());
-        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        let pod = Api::<Pod>::default_namespaced(connection.client.clone()).get("a").await;
+        (pod, connection.refusals.take(), asked.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_asks_for_a_moment_of_patience_is_asked_again() {
+        let (pod, refusal, times) = asked("1").await;
+        assert_eq!((pod.unwrap().metadata.name.as_deref(), refusal, times), (Some("a"), None, 3));
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_asks_for_more_than_that_is_asked_once() {
+        let (pod, _, times) = asked("60").await;
+        assert!(matches!(pod, Err(kube::Error::Api(status)) if status.code == 429));
+        assert_eq!(times, 1);
+    }
+
+    #[test]
+    fn a_next_step_leads_to_the_same_place() {
+        let args = ClusterArgs {
+            namespace: Some("vouch".to_owned()),
+            kubeconfig: Some("/home/alice/my clusters".into()),
+            ..ClusterArgs::default()
+        };
+        let expected = "kubectl vouch keys -n vouch --kubeconfig '/home/alice/my clusters'";
+        assert_eq!(front_end(&args).command("keys"), expected);
+        assert_eq!(front_end(&ClusterArgs::default()).command("keys"), "kubectl vouch keys");
     }
 }

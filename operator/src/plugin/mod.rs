@@ -12,6 +12,7 @@ pub mod example;
 pub mod issuer;
 pub mod keys;
 pub mod orders;
+pub mod patience;
 pub mod people;
 pub mod progress;
 pub mod reference;
@@ -41,12 +42,14 @@ use self::{
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = Cli::parse();
+    let output = cli.output;
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closes the pipe has read enough.
         Err(Trouble::System(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(trouble) => {
-            let _nobody_listens = writeln!(io::stderr(), "kubectl vouch: {}", trouble::told(&trouble));
+            trouble::report(&trouble, output);
             ExitCode::FAILURE
         }
     }

@@ -15,7 +15,7 @@ use vouch_crds::{
     issuer::{KeyState, VouchIssuer, VouchIssuerStatus},
     names::{annotation, condition},
 };
-use vouch_issuer::admin::moment;
+use vouch_issuer::admin::{FrontEnd, moment};
 use vouch_keyring::Kid;
 
 use super::{connect::Connection, keys::KeyTable, progress, trouble::Trouble};
@@ -59,20 +59,29 @@ impl Order {
     }
 
     /// Whether there is something to be done about it at all.
-    fn check(&self, issuer: &VouchIssuer) -> Result<(), Trouble> {
+    fn check(&self, issuer: &VouchIssuer, front_end: &FrontEnd) -> Result<(), Trouble> {
         if issuer.spec.paused {
             return Err(Trouble::Paused(issuer.name_any()));
         }
         let Self::Revoke { kid, now } = self else { return Ok(()) };
         match state(issuer.status.as_ref(), kid) {
-            None => Err(Trouble::UnknownKid { issuer: issuer.name_any(), kid: kid.to_string() }),
+            None => Err(Trouble::UnknownKid {
+                issuer: issuer.name_any(),
+                kid: kid.to_string(),
+                keys: front_end.command("keys"),
+            }),
             // A backup may have brought it back, and only the operator knows.
             Some(KeyState::Revoked) if !now && !is_restored(issuer) => {
-                Err(Trouble::AlreadyRevoked { kid: kid.to_string() })
+                Err(Trouble::AlreadyRevoked { kid: kid.to_string(), waive: waive(front_end, kid) })
             }
             Some(_) => Ok(()),
         }
     }
+}
+
+/// The command that lets the next key sign at once, when `revoked` did before.
+fn waive(front_end: &FrontEnd, revoked: impl fmt::Display) -> String {
+    front_end.command(format_args!("revoke-key {revoked} --now"))
 }
 
 /// Whether the Secret publishes a key that was revoked.
@@ -116,7 +125,7 @@ pub async fn give(
     patience: Duration,
     now: fn() -> Timestamp,
 ) -> Result<KeyOrder, Trouble> {
-    order.check(issuer)?;
+    order.check(issuer, &connection.front_end)?;
     let api: Api<VouchIssuer> = Api::namespaced(connection.client.clone(), &connection.namespace);
     let (name, value) = (issuer.name_any(), order.value(now()));
     let patch = Patch::Merge(json!({"metadata": {"annotations": {order.annotation(): value}}}));
@@ -134,7 +143,7 @@ pub async fn give(
         latest =
             api.get(&name).await.map_err(|error| Trouble::api(format!("VouchIssuer {name} cannot be read"), error))?;
     }
-    outcome(order, issuer, &latest, now())
+    outcome(order, issuer, &latest, &connection.front_end, now())
 }
 
 fn is_handled(issuer: &VouchIssuer, order: &Order, value: &str) -> bool {
@@ -154,15 +163,21 @@ fn why_not(issuer: &VouchIssuer) -> String {
 }
 
 /// What an order came to.
-fn outcome(order: &Order, before: &VouchIssuer, after: &VouchIssuer, now: Timestamp) -> Result<KeyOrder, Trouble> {
+fn outcome(
+    order: &Order,
+    before: &VouchIssuer,
+    after: &VouchIssuer,
+    front_end: &FrontEnd,
+    now: Timestamp,
+) -> Result<KeyOrder, Trouble> {
     let table = KeyTable::of(after, now);
     let earlier = KeyTable::of(before, now);
     let mut consequences = Vec::new();
     match order {
         Order::Rotate => {
             let revoked = table.revoked.iter().max_by_key(|key| key.revoked_at);
-            let silence = revoked.and_then(|key| nothing_signs(&table, &key.kid));
-            consequences.push(silence.unwrap_or_else(|| rotated(&earlier, &table, now)));
+            let silence = revoked.and_then(|key| nothing_signs(&table, &key.kid, front_end));
+            consequences.push(silence.unwrap_or_else(|| rotated(&earlier, &table, front_end, now)));
         }
         Order::AcceptClock => consequences.push(clock(&earlier, &table).to_owned()),
         Order::Revoke { kid, .. } => {
@@ -174,30 +189,32 @@ fn outcome(order: &Order, before: &VouchIssuer, after: &VouchIssuer, now: Timest
                 "{kid} is withdrawn. AWS and other verifiers refuse its tokens when they next read the key set, and every \
                  session signed with it is over: people sign in again."
             ));
-            consequences.extend(nothing_signs(&table, &kid.to_string()));
+            consequences.extend(nothing_signs(&table, kid, front_end));
         }
     }
     Ok(KeyOrder { consequences, table })
 }
 
 /// What an administrator must know when nothing signs since a key was revoked.
-fn nothing_signs(table: &KeyTable, revoked: &str) -> Option<String> {
+fn nothing_signs(table: &KeyTable, revoked: impl fmt::Display, front_end: &FrontEnd) -> Option<String> {
     table.problem.as_ref().filter(|problem| problem.reason == Reason::NothingSigns.as_str())?;
     Some(format!(
         "NOTHING SIGNS: no login and no credential before the next key does. To let it sign now, although verifiers may \
-         not know it yet: kubectl vouch revoke-key {revoked} --now"
+         not know it yet: {}",
+        waive(front_end, revoked)
     ))
 }
 
-fn rotated(before: &KeyTable, after: &KeyTable, now: Timestamp) -> String {
+fn rotated(before: &KeyTable, after: &KeyTable, front_end: &FrontEnd, now: Timestamp) -> String {
     match after.next_rotation {
         _ if before.active() != after.active() => {
             "Rotated. Tokens of the earlier key stay valid until they expire.".to_owned()
         }
         Some(at) => format!(
             "The next key signs from {} on: until then verifiers may not have read it. Nothing breaks meanwhile. If the \
-             active key has leaked, revoke it instead: kubectl vouch revoke-key KEY",
-            moment(at.max(now), now)
+             active key has leaked, revoke it instead: {}",
+            moment(at.max(now), now),
+            front_end.command(format_args!("revoke-key {}", after.active().unwrap_or("KEY")))
         ),
         None => "Nothing to rotate.".to_owned(),
     }
@@ -227,6 +244,14 @@ mod tests {
         Order::Revoke { kid: kid(letter).parse().unwrap(), now }
     }
 
+    fn check(order: &Order, issuer: &VouchIssuer) -> Result<(), Trouble> {
+        order.check(issuer, &FrontEnd::kubectl_vouch())
+    }
+
+    fn came_to(order: &Order, before: &VouchIssuer, after: &VouchIssuer) -> Result<KeyOrder, Trouble> {
+        outcome(order, before, after, &FrontEnd::kubectl_vouch(), at(NOW))
+    }
+
     fn changed(change: impl FnOnce(&mut Value)) -> VouchIssuer {
         let mut object = issuer_json("vouch");
         object["status"] = status();
@@ -244,16 +269,16 @@ mod tests {
     #[test]
     fn a_paused_issuer_is_given_no_order() {
         let issuer = changed(|object| object["spec"]["paused"] = true.into());
-        assert!(matches!(Order::Rotate.check(&issuer), Err(Trouble::Paused(_))));
+        assert!(matches!(check(&Order::Rotate, &issuer), Err(Trouble::Paused(_))));
     }
 
     #[test]
     fn a_key_that_is_not_there_or_not_any_more_is_not_revoked() {
         let issuer = issuer_with_keys();
-        assert!(matches!(revoke('x', false).check(&issuer), Err(Trouble::UnknownKid { .. })));
-        assert!(matches!(revoke('r', false).check(&issuer), Err(Trouble::AlreadyRevoked { .. })));
-        revoke('r', true).check(&issuer).unwrap();
-        revoke('Q', false).check(&issuer).unwrap();
+        assert!(matches!(check(&revoke('x', false), &issuer), Err(Trouble::UnknownKid { .. })));
+        assert!(matches!(check(&revoke('r', false), &issuer), Err(Trouble::AlreadyRevoked { .. })));
+        check(&revoke('r', true), &issuer).unwrap();
+        check(&revoke('Q', false), &issuer).unwrap();
     }
 
     #[test]
@@ -261,7 +286,7 @@ mod tests {
         let restored = changed(|object| {
             object["status"]["conditions"][1] = condition("KeysReady", "False", "KeysRestored", "It is back.");
         });
-        revoke('r', false).check(&restored).unwrap();
+        check(&revoke('r', false), &restored).unwrap();
     }
 
     #[test]
@@ -274,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_rotation_that_must_wait_says_until_when() {
-        let done = outcome(&Order::Rotate, &issuer_with_keys(), &issuer_with_keys(), at(NOW)).unwrap();
+        let done = came_to(&Order::Rotate, &issuer_with_keys(), &issuer_with_keys()).unwrap();
         assert!(done.consequences[0].starts_with("The next key signs from Dec 20 "), "{:?}", done.consequences);
     }
 
@@ -284,7 +309,7 @@ mod tests {
             object["status"]["keys"][2]["state"] = "Retired".into();
             object["status"]["keys"][3]["state"] = "Active".into();
         });
-        let done = outcome(&Order::Rotate, &issuer_with_keys(), &after, at(NOW)).unwrap();
+        let done = came_to(&Order::Rotate, &issuer_with_keys(), &after).unwrap();
         assert!(done.consequences[0].starts_with("Rotated."));
     }
 
@@ -294,18 +319,18 @@ mod tests {
             object["status"]["keys"][2]["state"] = "Revoked".into();
             object["status"]["conditions"][1] = condition("KeysReady", "False", "NothingSigns", "Nothing signs.");
         });
-        let done = outcome(&revoke('Q', false), &issuer_with_keys(), &after, at(NOW)).unwrap();
+        let done = came_to(&revoke('Q', false), &issuer_with_keys(), &after).unwrap();
         assert!(done.consequences[0].contains("is withdrawn"));
         assert!(done.consequences[1].ends_with(&format!("kubectl vouch revoke-key {} --now", kid('Q'))));
         // Whoever hopes that a rotation helps is told the same.
-        let done = outcome(&Order::Rotate, &after, &after, at(NOW)).unwrap();
+        let done = came_to(&Order::Rotate, &after, &after).unwrap();
         let told = &done.consequences[0];
         assert!(told.starts_with("NOTHING SIGNS") && told.ends_with(" --now"), "{told}");
     }
 
     #[test]
     fn a_revocation_that_the_operator_refused_is_an_error() {
-        let refused = outcome(&revoke('Q', false), &issuer_with_keys(), &issuer_with_keys(), at(NOW));
+        let refused = came_to(&revoke('Q', false), &issuer_with_keys(), &issuer_with_keys());
         assert!(matches!(refused, Err(Trouble::OrderRefused(_))));
     }
 

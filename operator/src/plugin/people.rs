@@ -11,7 +11,7 @@ use serde_json::json;
 use vouch_crds::{API_VERSION, duration::Duration, issuer::VouchIssuer, names::root_secret};
 use vouch_iam::identity::EmailAddress;
 use vouch_issuer::{
-    admin::{AdminError, FrontEnd, Office, invite::Invitation},
+    admin::{AdminError, Office, invite::Invitation},
     clock::SystemClock,
     cluster::Cluster,
     config::{self, Config},
@@ -99,7 +99,7 @@ impl Desk<'_> {
 
     fn office(&self, store: KubernetesStore, secrets: Secrets) -> Result<Office, Trouble> {
         let config = config(self.issuer)?;
-        Ok(Office::new(config, Arc::new(store), secrets, Arc::new(SystemClock), FrontEnd::KubectlVouch))
+        Ok(Office::new(config, Arc::new(store), secrets, Arc::new(SystemClock), self.connection.front_end.clone()))
     }
 
     async fn sync(&self, store: &KubernetesStore) -> Result<(), Trouble> {
@@ -136,8 +136,9 @@ async fn root(connection: &Connection, issuer: &str) -> Result<Secrets, Trouble>
     let api: Api<Secret> = Api::namespaced(connection.client.clone(), &connection.namespace);
     let found = api.get_opt(&name).await;
     let found = found.map_err(|error| Trouble::api(format!("Secret {name} cannot be read"), error))?;
+    let no_root = || Trouble::NoRootSecret { secret: name.clone(), status: connection.front_end.command("status") };
     let root = found.and_then(|secret| secret.data?.remove(root_secret::DATA_KEY));
-    let root = Zeroizing::new(root.ok_or_else(|| Trouble::NoRootSecret { secret: name.clone() })?.0);
+    let root = Zeroizing::new(root.ok_or_else(no_root)?.0);
     let whole = <&[u8; ROOT_LENGTH]>::try_from(root.as_slice());
     Ok(Secrets::derive(whole.map_err(|_| SecretsError::DamagedSecret(name, root.len()))?)?)
 }

@@ -1,13 +1,24 @@
 //! Why a command was not carried out: one sentence what, and what to do next.
 
-use std::{error::Error, path::PathBuf};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use kube::config::KubeconfigError;
 use vouch_crds::duration::Duration;
-use vouch_issuer::{admin::AdminError, config::Problems, identity::secrets::SecretsError, store::StoreError};
+use vouch_issuer::{
+    admin::AdminError,
+    command::failure::Answer,
+    config::{Problem, Problems},
+    identity::secrets::SecretsError,
+    store::StoreError,
+};
 
 use super::{
     access,
+    args::Output,
     refusal::{Refusal, Rule},
 };
 use crate::failure;
@@ -111,12 +122,12 @@ pub enum Trouble {
         problems: Problems,
     },
     /// The operator has not made the issuer's root secret.
-    #[error(
-        "there is no Secret {secret} yet, from which invites are made. The operator makes it once; see: kubectl vouch status"
-    )]
+    #[error("there is no Secret {secret} yet, from which invites are made. The operator makes it once; see: {status}")]
     NoRootSecret {
         /// Its name.
         secret: String,
+        /// The command that says what is wrong.
+        status: String,
     },
     /// The root secret has not the form of one.
     #[error(transparent)]
@@ -125,18 +136,22 @@ pub enum Trouble {
     #[error("VouchIssuer {0} has spec.paused: true, and the operator carries out no order; set it to false first")]
     Paused(String),
     /// There is no such key.
-    #[error("VouchIssuer {issuer} has no signing key {kid}; list them with `kubectl vouch keys`")]
+    #[error("VouchIssuer {issuer} has no signing key {kid}; list them with `{keys}`")]
     UnknownKid {
         /// Whose.
         issuer: String,
         /// Which.
         kid: String,
+        /// The command that lists them.
+        keys: String,
     },
     /// The key is withdrawn already.
-    #[error("key {kid} is revoked already. If nothing signs because of that: kubectl vouch revoke-key {kid} --now")]
+    #[error("key {kid} is revoked already. If nothing signs because of that: {waive}")]
     AlreadyRevoked {
         /// Which.
         kid: String,
+        /// The command that helps then.
+        waive: String,
     },
     /// The operator has not done it in time.
     #[error(
@@ -203,6 +218,14 @@ impl Trouble {
         )
     }
 
+    /// Every mistake of a declaration.
+    fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Declaration { problems, .. } => problems.as_slice(),
+            _ => &[],
+        }
+    }
+
     /// A refusal of the API server `server`.
     #[must_use]
     pub fn refused(refusal: Refusal, server: &str) -> Self {
@@ -251,18 +274,24 @@ fn list(found: &[String]) -> String {
     if found.is_empty() { "none".to_owned() } else { found.join(", ") }
 }
 
-/// A failure and its causes, for people.
-#[must_use]
-pub fn told(trouble: &Trouble) -> String {
-    let mut text = trouble.to_string();
-    let causes = std::iter::successors(trouble.source(), |&cause| cause.source());
-    for cause in causes.map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text.push_str("\n  because: ");
-            text.push_str(&cause);
-        }
+/// Says that a command failed: in words on standard error, and where JSON was asked for also as an object on standard output,
+/// as `vouch-issuer` does. There is nowhere to report to when a stream is closed.
+pub fn report(trouble: &Trouble, output: Output) {
+    let causes = causes(trouble);
+    let because: String = causes.iter().map(|cause| format!("\n  because: {cause}")).collect();
+    let _ = writeln!(io::stderr(), "kubectl vouch: {trouble}{because}");
+    if output == Output::Json {
+        let answer = Answer::of(trouble.to_string(), causes, trouble.problems());
+        let mut out = io::stdout().lock();
+        let _ = serde_json::to_writer_pretty(&mut out, &answer).map(|()| writeln!(out));
     }
-    text
+}
+
+/// What says more than the trouble itself.
+fn causes(trouble: &Trouble) -> Vec<String> {
+    let text = trouble.to_string();
+    let causes = std::iter::successors(trouble.source(), |&cause| cause.source()).map(ToString::to_string);
+    causes.filter(|cause| !text.contains(cause)).collect()
 }
 
 #[cfg(test)]

@@ -8,8 +8,11 @@ mod plugin;
 mod rights;
 mod trouble;
 
+use std::process::Command;
+
 use plugin::Cluster;
 use serde_json::json;
+use vouch_control_plane::Outcome;
 
 /// One cluster for everything, in the order in which an administrator meets it.
 #[test]
@@ -27,6 +30,18 @@ fn an_administrators_first_day() {
     rights::are_enough_and_needed(&cluster);
     trouble::with_two_issuers(&cluster);
     drop(operator);
+}
+
+#[test]
+fn an_operator_outside_a_cluster_says_once_what_is_missing() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vouch-operator"));
+    command.args(["--image=vouch-issuer:1", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+    let words = Outcome::of(command.env_clear().env("HOME", home.path())).refusal();
+    let missing = "vouch-operator: the API server cannot be used: no pod's service account leads there and no kubeconfig, which \
+                   KUBECONFIG names: ";
+    assert!(words.starts_with(missing), "{words}");
+    assert_eq!(words.matches("No such file or directory").count(), 1, "{words}");
 }
 
 /// What `example issuer` prints can be applied as it stands.

@@ -21,7 +21,10 @@ pub(crate) fn from_invite_to_logout(cluster: &Cluster) {
     assert!(said.contains("alice@example.com is disabled"), "{said}");
     assert_eq!(spec(), "true");
     let words = cluster.vouch(&["invite", "alice@example.com"]).refusal();
-    assert!(words.contains("enable first: kubectl vouch enable alice@example.com"), "{words}");
+    assert!(words.contains("enable first: kubectl vouch enable alice@example.com -n vouch"), "{words}");
+    let shown = cluster.vouch(&["users", "show", "alice@example.com"]).answer();
+    assert!(shown.contains("no login, no session, no credential; to allow them again: "), "{shown}");
+    assert!(shown.contains("kubectl vouch enable alice@example.com -n vouch\n"), "{shown}");
     cluster.vouch(&["enable", "alice@example.com"]).answer();
     assert_eq!(spec(), "false");
     let said = cluster.vouch(&["logout", "alice@example.com"]).answer();

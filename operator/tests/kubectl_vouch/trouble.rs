@@ -1,6 +1,6 @@
 //! What people read who cannot get in, or find nothing there.
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use serde_json::json;
 use vouch_control_plane::until;
@@ -12,7 +12,10 @@ pub(crate) fn without_a_way_in(cluster: &Cluster) {
     let away = cluster.plane.kubeconfig_with("away", |config| {
         config["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1");
     });
+    let begun = Instant::now();
     let words = refusal(&away);
+    let waited = begun.elapsed();
+    assert!((3..20).contains(&waited.as_secs()), "waited {waited:?} for an API server that may be about to come back");
     assert!(words.starts_with("kubectl vouch: https://127.0.0.1:1 cannot be reached: "), "{words}");
     assert!(words.contains("refused"), "{words}");
     let expired = cluster.plane.kubeconfig_with("expired", |config| {
@@ -30,8 +33,14 @@ pub(crate) fn without_a_way_in(cluster: &Cluster) {
     assert!(words.contains("gives no credentials") && words.contains("sign in first"), "{words}");
     let words = cluster.vouch_with(cluster.plane.kubeconfig(), &["status", "--context", "prod"]).refusal();
     assert!(words.contains("no context prod") && words.contains("kubectl config get-contexts"), "{words}");
-    let words = refusal(&cluster.plane.cluster().folder().join("nowhere"));
+    let nowhere = cluster.plane.cluster().folder().join("nowhere");
+    let words = refusal(&nowhere);
     assert!(words.contains("no cluster is configured"), "{words}");
+    let (told, answer) = cluster.vouch_with(&nowhere, &["status", "-o", "json"]).failure();
+    assert_eq!(told, words, "people read the same");
+    assert_eq!((&answer["error"]["category"], &answer["error"]["exit_code"]), (&json!("general"), &json!(1)));
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert_eq!(format!("kubectl vouch: {message}\n"), words);
 }
 
 pub(crate) fn without_the_resources(cluster: &Cluster) {

@@ -22,7 +22,8 @@ use crate::{
 
 pub(super) async fn serve(args: &ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     let (config, database) = open::open(&args.files)?;
-    database.claim(config.url.as_str()).await?;
+    open::own(database.claim(config.url.as_str()).await, &args.files)?;
+    let front_end = args.files.front_end();
     config.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
     if args.tls_cert.is_none() && config.trusted_proxies.is_empty() {
         tracing::warn!(
@@ -32,10 +33,10 @@ pub(super) async fn serve(args: &ServeArgs, mut signals: Signals) -> Result<(), 
     }
     let issuer = assemble(config, database.clone()).await?;
     let server = Server::start(SharedIssuer::clone(&issuer), args.options()).await?;
-    let mut background = background(&issuer);
+    let mut background = background(&issuer, front_end.clone());
     background.push(tokio::spawn(outbox::follow(SharedIssuer::clone(&issuer), database.clone())));
     announce(args, &server)?;
-    signals.follow(async || reload(&issuer, &args.files.manifest.config).await).await;
+    signals.follow(async || reload(&issuer, &args.files.manifest.config, &front_end).await).await;
     stop(server, &background).await;
     open::settle(&database).await;
     tracing::info!("stopped");

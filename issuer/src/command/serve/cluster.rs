@@ -9,6 +9,7 @@ use std::{
 
 use super::{Failure, ServeArgs, Signals, announce, background, stop};
 use crate::{
+    admin::FrontEnd,
     audit::Audit,
     clock::{Clock, SystemClock},
     cluster::{Cluster, Configuration, RootSecret, SigningKeys, configuration::InForce},
@@ -50,7 +51,7 @@ pub(super) async fn serve(args: &ServeArgs, name: &str, mut signals: Signals) ->
     // still sends it requests, where nobody else is left, as long as it says that it is ready (KEP-1669).
     issuer.lifecycle.set_announced(true);
     let server = Server::start_beside(private, SharedIssuer::clone(&issuer), args.options()).await?;
-    let mut background = background(&issuer);
+    let mut background = background(&issuer, FrontEnd::kubectl_vouch());
     background.push(tokio::spawn(configuration.maintain(SharedIssuer::clone(&issuer), in_force)));
     background.push(tokio::spawn(Arc::new(root_secret).maintain(SharedIssuer::clone(&issuer))));
     announce(args, &server)?;

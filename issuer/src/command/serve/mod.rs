@@ -16,6 +16,7 @@ use vouch_crds::duration::Duration;
 
 use super::{Failure, Files, address, env};
 use crate::{
+    admin::FrontEnd,
     http::{
         server::{Server, ServerOptions},
         tls::TlsFiles,
@@ -101,8 +102,11 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
 }
 
 /// What every issuer does beside answering.
-fn background(issuer: &SharedIssuer) -> Vec<JoinHandle<()>> {
-    vec![tokio::spawn(maintain(SharedIssuer::clone(issuer))), tokio::spawn(sweep(SharedIssuer::clone(issuer)))]
+fn background(issuer: &SharedIssuer, front_end: FrontEnd) -> Vec<JoinHandle<()>> {
+    vec![
+        tokio::spawn(maintain(SharedIssuer::clone(issuer), front_end)),
+        tokio::spawn(sweep(SharedIssuer::clone(issuer))),
+    ]
 }
 
 /// Ends everything in order.
