@@ -42,7 +42,7 @@ FUZZ_SECONDS := 10
 # To compile the workspace; to compile the virtual key's firmware; to run the end-to-end tests.
 PACKAGES_TO_BUILD := g++ gcc libc6-dev libudev-dev make pkg-config
 PACKAGES_FOR_VIRTUAL_KEY := clang
-PACKAGES_TO_TEST := faketime jq strace util-linux
+PACKAGES_TO_TEST := faketime jq openssl strace util-linux
 # To link programs statically, C in them included.
 PACKAGES_FOR_IMAGES := ca-certificates musl-tools
 # What somebody can do who cannot become root.
