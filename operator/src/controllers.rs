@@ -267,9 +267,40 @@ mod tests {
 
     use futures::stream;
     use jiff::Timestamp;
+    use serde_json::json;
 
     use super::*;
     use crate::testing::ApiServer;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_issuer_whose_deletion_no_watch_has_shown_is_forgotten() {
+        const ISSUER: &str = "/apis/vouch.sh/v1alpha1/namespaces/vouch/vouchissuers/login";
+        let server = ApiServer::default();
+        let context = server.context(&tokio::sync::watch::Sender::default(), Timestamp::now);
+        server.put(
+            ISSUER,
+            json!({
+                "apiVersion": "vouch.sh/v1alpha1", "kind": "VouchIssuer", "metadata": {"name": "login", "namespace": "vouch"},
+                "spec": {
+                    "url": "https://vouch.example.com",
+                    "organization": {"name": "Example", "emailDomains": ["example.com"]},
+                    "paused": true,
+                },
+            }),
+        );
+        let watched = Watched { namespace: Some("vouch".to_owned()), concurrency: 1 };
+        let controllers = tokio::spawn({
+            let context = Arc::clone(&context);
+            async move { issuers(&context, &watched, std::future::pending()).await }
+        });
+        let is_shown = || context.metrics.render().unwrap().contains(r#"issuer="login""#);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(is_shown());
+        server.remove(ISSUER);
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert!(!is_shown());
+        controllers.abort();
+    }
 
     #[tokio::test]
     async fn nothing_is_remembered_of_an_object_that_is_gone() {

@@ -58,8 +58,8 @@ reasons! {
         "Set `spec.paused` to false.";
     Running(Normal): "`spec.paused` is false.", "Nothing.";
     Applied(Normal): "The operator has written or removed objects.", "Nothing.";
-    Invalid(Warning): "The object contradicts itself or the cluster in a way that its schema cannot see.",
-        "Change what the message names.";
+    Invalid(Warning): "The object contradicts itself or the cluster in a way that its schema cannot see, the API server takes an object that is made of it for invalid, or this version of the operator cannot read it. What was made before goes on, and keys that exist rotate.",
+        "Change what the message names, or the rule of the cluster that it quotes; go forward to the version that could read the object. The operator tries again within five minutes.";
     ConfigurationRefused(Warning): "The objects that configure the issuer contradict each other, or one of them cannot be read. Pods go on with the configuration that they had: nothing that was changed since holds, and a pod that starts does not become ready.",
         "Change what the message names. The operator looks again within a minute.";
     NamespaceTaken(Warning): "An older VouchIssuer lives in the namespace. A namespace has one, whose people are its VouchUsers.",
@@ -68,7 +68,7 @@ reasons! {
         "Delete or rename it, or give the VouchIssuer another name.";
     ApiMissing(Warning): "What is declared needs an API that the cluster does not serve.",
         "Install it (Gateway API or cert-manager), or remove the field. The operator notices within a minute.";
-    NotApplied(Warning): "The API server refused or did not answer a request.",
+    NotApplied(Warning): "The API server forbade a request, or did not answer it.",
         "Read the message. The operator goes on trying; `forbidden` means that its role lacks a rule.";
     TooFewPods(Warning): "No pod, or fewer than may be missing during a rollout, is ready.",
         "Look at the pods: `kubectl get pods -l app.kubernetes.io/instance=NAME`.";

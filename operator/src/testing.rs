@@ -187,6 +187,10 @@ impl Server {
     fn answer(&mut self, call: &Call, body: Value) -> (StatusCode, Value) {
         let path = call.path.trim_end_matches("/status").to_owned();
         match call.method.as_str() {
+            // Every watch has lost its place in history, and whoever watches lists again.
+            "GET" if call.query.contains("watch=true") => {
+                (StatusCode::OK, json!({"type": "ERROR", "object": failure(410, "too old").1}))
+            }
             "GET" => self.read(&path),
             "POST" => {
                 let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -233,7 +237,8 @@ impl Server {
                     .filter(|(path, _)| path.starts_with(&below))
                     .map(|(_, object)| object)
                     .collect();
-                (StatusCode::OK, json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}))
+                let metadata = json!({"resourceVersion": self.version.to_string()});
+                (StatusCode::OK, json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}))
             }
             _ => failure(404, "not found"),
         }
@@ -293,7 +298,12 @@ impl Server {
         if named.is_some_and(|version| Some(version) != object.pointer("/metadata/resourceVersion")) {
             return failure(409, "the object has been modified");
         }
+        let before = object.clone();
         merge(&mut object, body.clone());
+        // What changes nothing is not stored, and no watch tells of it.
+        if object == before {
+            return (StatusCode::OK, object);
+        }
         let object = self.stamp(object);
         self.objects.insert(path.to_owned(), object.clone());
         (StatusCode::OK, object)

@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Resource as _, core::DynamicObject, runtime::controller};
+use serde::Deserialize;
 use vouch_crds::{
     issuer::{VouchIssuer, VouchIssuerStatus},
     names::condition,
@@ -31,10 +32,10 @@ use crate::{
     apply::{self, Applied, ApplyError, Foreign, Kind, Owner},
     context::Context,
     failure::{self, Category},
-    keys::{self, KeysError},
+    keys::{self, Kept, KeysError},
     reason::Reason,
     status::{Finding, StatusError, Truth, turned},
-    tolerant::{self, Tolerant},
+    tolerant::{self, Tolerant, Unreadable},
 };
 
 /// How long an issuer that is as declared is left alone, at least.
@@ -78,19 +79,28 @@ impl ReconcileError {
     }
 }
 
-/// One pass over one issuer, or over one that this version cannot read: it is not ready, and people are told.
+/// One pass over one issuer, or over one that this version cannot read.
 ///
 /// # Errors
-/// Those of [`reconcile`], or when the condition cannot be written.
+/// When the cluster cannot be read or written. The next pass begins anew.
 pub async fn reconcile_or_tell(
     issuer: Arc<Tolerant<VouchIssuer>>,
     context: Arc<Context>,
 ) -> Result<controller::Action, ReconcileError> {
-    if let Tolerant::Unreadable(_) = &*issuer {
-        let Owner { name, namespace, .. } = Owner::of(issuer.meta());
-        context.metrics.set_ready(&namespace, &name, false);
+    match &*issuer {
+        Tolerant::Readable(readable) => reconcile(Arc::clone(readable), context).await,
+        Tolerant::Unreadable(unreadable) => look_after_keys(&issuer, unreadable, &context).await,
     }
-    tolerant::reconcile(issuer, context, reconcile).await
+}
+
+/// A pass over one issuer, readable or not.
+struct Pass<'a> {
+    context: &'a Context,
+    issuer: &'a Tolerant<VouchIssuer>,
+    owner: Owner,
+    /// What was reported last.
+    status: Option<&'a VouchIssuerStatus>,
+    now: Timestamp,
 }
 
 /// What a pass came to.
@@ -105,26 +115,18 @@ struct Outcome {
 /// # Errors
 /// When the cluster cannot be read or written. The next pass begins anew.
 pub async fn reconcile(issuer: Arc<VouchIssuer>, context: Arc<Context>) -> Result<controller::Action, ReconcileError> {
-    let owner = Owner::of(&issuer.metadata);
-    let now = (context.now)();
-    if issuer.metadata.deletion_timestamp.is_some() {
-        // Its objects go with it; its Secrets stay.
-        context.metrics.forget(&owner.namespace, &owner.name);
+    let object = Tolerant::Readable(Arc::clone(&issuer));
+    let Some(pass) = Pass::begin(&context, &object, issuer.status.as_ref()) else {
         return Ok(controller::Action::await_change());
-    }
-    let status = issuer.status.as_ref();
+    };
     if issuer.spec.paused {
-        let next = status.and_then(|status| status.next_rotation.as_ref()).map(|at| at.0);
-        context.metrics.set_next_rotation(&owner.namespace, &owner.name, next);
-        report(&context, &issuer, &status::paused(status), None, now).await?;
-        return Ok(controller::Action::await_change());
+        return pass.rest().await;
     }
-    let siblings = gather::siblings(&context.reader, &owner.namespace).await;
+    let siblings = gather::siblings(&context.reader, &pass.owner.namespace).await;
     let verdict = siblings.map(|siblings| validate::validate(&issuer, &siblings, &context.image));
     // Before the pods, which wait for them. Keys that exist rotate and are revoked whatever is wrong with the rest.
-    let has_keys = status.is_some_and(|status| status.keys_initialized_at.is_some());
-    let kept = match has_keys || matches!(verdict, Ok(Ok(_))) {
-        true => Some(keys::keep(&context, &issuer, &owner, now).await),
+    let kept = match pass.has_keys() || matches!(verdict, Ok(Ok(_))) {
+        true => Some(pass.keep_keys().await),
         false => None,
     };
     let keys = kept.as_ref().map(|kept| kept.report.clone());
@@ -139,17 +141,110 @@ pub async fn reconcile(issuer: Arc<VouchIssuer>, context: Arc<Context>) -> Resul
         }
         Err(error) => unfinished(error.into(), keys),
     };
-    if let Some(kept) = &kept {
-        kept.measure(&context, &owner);
+    pass.conclude(outcome, kept).await
+}
+
+/// One pass over an issuer that this version cannot read as a whole: its keys are looked after by what can be read, and
+/// people are told. Nothing else is done for it.
+async fn look_after_keys(
+    issuer: &Tolerant<VouchIssuer>,
+    unreadable: &Unreadable,
+    context: &Context,
+) -> Result<controller::Action, ReconcileError> {
+    let status = unreadable.status::<Option<VouchIssuerStatus>>();
+    let known = status.as_ref().ok().and_then(Option::as_ref);
+    let Some(pass) = Pass::begin(context, issuer, known) else { return Ok(controller::Action::await_change()) };
+    if status.is_err() {
+        context.metrics.set_ready(&pass.owner.namespace, &pass.owner.name, false);
+        tolerant::report(context, issuer, unreadable).await?;
+        return Ok(pass.again(&Known::default()));
     }
-    report(&context, &issuer, &outcome.findings, Some(&outcome.known), now).await?;
-    let mut failed = outcome.failed;
-    if let Some(kept) = kept {
-        kept.announce(&context, &owner).await;
-        failed = kept.failed.map(ReconcileError::from).or(failed);
+    let paused = unreadable.spec::<Switch>().is_ok_and(|switch| switch.paused);
+    let kept = match pass.has_keys() && !paused {
+        true => Some(pass.keep_keys().await),
+        false => None,
+    };
+    let keys = kept.as_ref().map(|kept| kept.report.clone());
+    let findings = status::unreadable(unreadable.finding(), keys.as_ref(), paused);
+    pass.conclude(Outcome { findings, known: Known { keys, ..Known::default() }, failed: None }, kept).await
+}
+
+/// What can be read of nearly every declaration.
+#[derive(Deserialize)]
+struct Switch {
+    #[serde(default)]
+    paused: bool,
+}
+
+impl<'a> Pass<'a> {
+    /// Begins, unless the issuer is being deleted: its objects go with it; its Secrets stay.
+    fn begin(
+        context: &'a Context,
+        issuer: &'a Tolerant<VouchIssuer>,
+        status: Option<&'a VouchIssuerStatus>,
+    ) -> Option<Self> {
+        let owner = Owner::of(issuer.meta());
+        if issuer.meta().deletion_timestamp.is_some() {
+            context.metrics.forget(&owner.namespace, &owner.name);
+            return None;
+        }
+        Some(Self { context, issuer, owner, status, now: (context.now)() })
     }
-    let next = controller::Action::requeue(next_pass(&outcome.known, now, (context.jitter)()));
-    failed.map_or(Ok(next), Err)
+
+    fn has_keys(&self) -> bool {
+        self.status.is_some_and(|status| status.keys_initialized_at.is_some())
+    }
+
+    async fn keep_keys(&self) -> Kept {
+        let status = self.status.cloned().unwrap_or_default();
+        keys::keep(self.context, self.issuer, &status, &self.owner, self.now).await
+    }
+
+    /// Leaves everything as it is. It is looked again now and then, so that an issuer is forgotten whose deletion no watch
+    /// has shown.
+    async fn rest(&self) -> Result<controller::Action, ReconcileError> {
+        let next = self.status.and_then(|status| status.next_rotation.as_ref()).map(|at| at.0);
+        self.context.metrics.set_next_rotation(&self.owner.namespace, &self.owner.name, next);
+        self.report(&status::paused(self.status), None).await?;
+        Ok(self.again(&Known::default()))
+    }
+
+    async fn conclude(&self, outcome: Outcome, kept: Option<Kept>) -> Result<controller::Action, ReconcileError> {
+        if let Some(kept) = &kept {
+            kept.measure(self.context, &self.owner);
+        }
+        self.report(&outcome.findings, Some(&outcome.known)).await?;
+        let mut failed = outcome.failed;
+        if let Some(kept) = kept {
+            kept.announce(self.context, &self.owner).await;
+            failed = kept.failed.map(ReconcileError::from).or(failed);
+        }
+        failed.map_or_else(|| Ok(self.again(&outcome.known)), Err)
+    }
+
+    fn again(&self, known: &Known) -> controller::Action {
+        controller::Action::requeue(next_pass(known, self.now, (self.context.jitter)()))
+    }
+
+    /// Writes the status, and tells of what has turned.
+    async fn report(&self, findings: &[Finding], known: Option<&Known>) -> Result<(), ReconcileError> {
+        let Self { context, issuer, owner, status: previous, now } = self;
+        let next = status::status(*previous, issuer.meta().generation, findings, known, *now);
+        crate::status::write(&context.held, *issuer, *previous, &next).await?;
+        let before = previous.map(|status| status.conditions.as_slice()).unwrap_or_default();
+        for finding in
+            findings.iter().filter(|finding| finding.kind == condition::READY || finding.kind == condition::PAUSED)
+        {
+            let initially_off = finding.truth == Truth::False && finding.kind == condition::PAUSED && before.is_empty();
+            if turned(before, finding) && !initially_off {
+                context.events.tell(*issuer, finding.reason, "Reconcile", &finding.message).await;
+            }
+            if finding.kind == condition::READY {
+                context.metrics.set_ready(&owner.namespace, &owner.name, finding.truth == Truth::True);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A pass that cannot find out how things stand.
@@ -216,37 +311,12 @@ fn faults(
     let foreign = foreign.iter().map(|foreign| (Reason::ForeignObject, foreign.to_string()));
     let failed = failed.iter().map(|error| match error {
         ApplyError::Foreign(foreign) => (Reason::ForeignObject, foreign.to_string()),
-        ApplyError::Api { .. } => (Reason::NotApplied, failure::chain(error)),
+        ApplyError::Api { source, .. } => {
+            let reason = if Category::of(source) == Category::Invalid { Reason::Invalid } else { Reason::NotApplied };
+            (reason, failure::chain(error))
+        }
     });
     foreign.chain(failed).chain(missing).collect()
-}
-
-/// Writes the status, and tells of what has turned.
-async fn report(
-    context: &Context,
-    issuer: &VouchIssuer,
-    findings: &[Finding],
-    known: Option<&Known>,
-    now: Timestamp,
-) -> Result<(), ReconcileError> {
-    let previous = issuer.status.as_ref();
-    let next: VouchIssuerStatus = status::status(issuer, findings, known, now);
-    crate::status::write(&context.held, issuer, previous, &next).await?;
-    let before = previous.map(|status| status.conditions.as_slice()).unwrap_or_default();
-    for finding in
-        findings.iter().filter(|finding| finding.kind == condition::READY || finding.kind == condition::PAUSED)
-    {
-        let initially_off = finding.truth == Truth::False && finding.kind == condition::PAUSED && before.is_empty();
-        if turned(before, finding) && !initially_off {
-            context.events.tell(issuer, finding.reason, "Reconcile", &finding.message).await;
-        }
-        if finding.kind == condition::READY {
-            let (namespace, name) = (issuer.metadata.namespace.as_deref(), issuer.metadata.name.as_deref());
-            let ready = finding.truth == Truth::True;
-            context.metrics.set_ready(namespace.unwrap_or_default(), name.unwrap_or_default(), ready);
-        }
-    }
-    Ok(())
 }
 
 /// When to look again although nothing has changed: at the next transition of a key, or soon when something stands in the

@@ -8,7 +8,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use vouch_crds::{
-    issuer::{KeyStatus, VouchIssuer, VouchIssuerStatus},
+    issuer::{KeyStatus, VouchIssuerStatus},
     names::condition,
 };
 
@@ -87,29 +87,46 @@ pub fn unfinished(why: Option<&str>, keys: Option<&KeysReport>) -> Vec<Finding> 
     [ready.or(unknown), keys, why.map(|_| running())].into_iter().flatten().collect()
 }
 
+/// The conditions of an issuer that this version cannot read, of which `ready` says so.
+#[must_use]
+pub fn unreadable(ready: Finding, keys: Option<&KeysReport>, paused: bool) -> Vec<Finding> {
+    let pause = if paused { resting() } else { running() };
+    [Some(ready), keys.map(|keys| keys.finding.clone()), Some(pause)].into_iter().flatten().collect()
+}
+
 fn running() -> Finding {
     Finding::new(condition::PAUSED, false, Reason::Running, "")
+}
+
+fn resting() -> Finding {
+    let said = "spec.paused is true: nothing is changed, and signing keys do not rotate.";
+    Finding::new(condition::PAUSED, true, Reason::Paused, said)
 }
 
 /// The conditions of an issuer that is left as it is.
 #[must_use]
 pub fn paused(previous: Option<&VouchIssuerStatus>) -> Vec<Finding> {
-    let said = "spec.paused is true: nothing is changed, and signing keys do not rotate.";
-    let mut findings = vec![Finding::new(condition::PAUSED, true, Reason::Paused, said)];
+    let mut findings = vec![resting()];
     if previous.is_none_or(|status| find(&status.conditions, condition::READY).is_none()) {
-        findings.push(Finding::new(condition::READY, Truth::Unknown, Reason::Paused, said));
+        findings.push(Finding { kind: condition::READY, truth: Truth::Unknown, ..resting() });
     }
     findings
 }
 
 /// The whole status. What is not known stays as it was.
 #[must_use]
-pub fn status(issuer: &VouchIssuer, findings: &[Finding], known: Option<&Known>, now: Timestamp) -> VouchIssuerStatus {
-    let mut status = issuer.status.clone().unwrap_or_default();
-    status.conditions = merge(&status.conditions, findings, issuer.metadata.generation, now);
+pub fn status(
+    previous: Option<&VouchIssuerStatus>,
+    generation: Option<i64>,
+    findings: &[Finding],
+    known: Option<&Known>,
+    now: Timestamp,
+) -> VouchIssuerStatus {
+    let mut status = previous.cloned().unwrap_or_default();
+    status.conditions = merge(&status.conditions, findings, generation, now);
     // A pass that was cut short has nothing to say of the declaration as it is now, not even whether it is paused.
     if findings.iter().any(|finding| finding.kind == condition::PAUSED) {
-        status.observed_generation = issuer.metadata.generation;
+        status.observed_generation = generation;
     }
     let Some(known) = known else { return status };
     if let Some(deployment) = &known.deployment {

@@ -102,6 +102,13 @@ impl World {
         })
     }
 
+    /// What a watch would tell of.
+    fn versions(&self) -> Vec<(String, Value)> {
+        let version =
+            |path: String| (path.clone(), self.server.get(&path).unwrap()["metadata"]["resourceVersion"].clone());
+        self.server.paths().into_iter().map(version).collect()
+    }
+
     fn events(&self) -> Vec<String> {
         let paths = self.server.paths().into_iter().filter(|path| path.starts_with(EVENTS));
         let reasons = paths.map(|path| self.server.get(&path).unwrap()["reason"].as_str().unwrap().to_owned());
@@ -312,6 +319,30 @@ async fn a_write_that_is_refused_is_told_and_the_others_are_done() {
     assert_eq!(error.category(), Category::Transient);
     assert_eq!(world.condition("Ready"), "False NotApplied could not create Service login: the test says so");
     assert!(world.server.get(DEPLOYMENT).is_some());
+}
+
+#[tokio::test]
+async fn an_object_that_is_invalid_to_the_api_server_is_told_once_and_tried_again_minutes_later() {
+    let world = World::new();
+    world.pass().await.unwrap();
+    world.pods_serve(3);
+    world.pass().await.unwrap();
+    world.declare(json!({"deployment": {"annotations": {"team": "identity"}}}));
+    world.server.fail(|call| (call.applies && call.path == DEPLOYMENT).then_some(422));
+    let error = world.pass().await.unwrap_err();
+    assert_eq!(error.category(), Category::Invalid);
+    assert!(failure::delay(error.category(), 0, 0.0) >= Duration::from_secs(150));
+    assert_eq!(world.condition("Ready"), "False Invalid could not update Deployment login: the test says so");
+    assert_eq!(world.condition("Available"), "True AsDeclared 3 of 3 pods serve.", "what ran before goes on");
+    let told = || world.events().iter().filter(|reason| *reason == "Invalid").count();
+    assert_eq!(told(), 1);
+    let before = world.versions();
+    assert!(world.pass().await.is_err());
+    assert_eq!(world.versions(), before, "what is not changed wakes nobody");
+    assert_eq!(told(), 1);
+    world.server.recover();
+    world.pass().await.unwrap();
+    assert!(world.condition("Ready").starts_with("False RollingOut") || world.condition("Ready").starts_with("True"));
 }
 
 #[tokio::test]

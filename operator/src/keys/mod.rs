@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod change;
+pub mod declared;
 pub mod fault;
 pub mod observe;
 pub mod orders;
@@ -19,19 +20,19 @@ pub mod transition;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, core::PartialObjectMeta, runtime::reflector::ObjectRef};
+use kube::{Api, Resource as _, core::PartialObjectMeta, runtime::reflector::ObjectRef};
 use vouch_crds::{
     issuer::{VouchIssuer, VouchIssuerStatus},
     names::{label, root_secret, signing_keys},
 };
-use vouch_keyring::{ChangeContext, ChangeError, KeyPolicy, PolicyError, SystemKeyGenerator};
+use vouch_keyring::{ChangeContext, ChangeError, KeyPolicy, SystemKeyGenerator};
 
 use self::{
     apply::Outcome,
     change::{Changed, Notice},
+    declared::{Declared, UndeclaredError},
     fault::KeyFault,
-    observe::KeySecret,
-    plan::{Declared, InForce, KeyPlan, RootPlan, Work},
+    plan::{InForce, KeyPlan, RootPlan, Work},
     transition::Transition,
 };
 use crate::{
@@ -82,9 +83,9 @@ pub enum KeysError {
     /// The computation ended before its time.
     #[error("making keys was given up")]
     Abandoned(#[from] tokio::task::JoinError),
-    /// The declaration contradicts itself in a way that its schema would have refused.
-    #[error("spec.signingKeys: {0}")]
-    Policy(#[from] PolicyError),
+    /// Nobody can tell how keys are to rotate.
+    #[error(transparent)]
+    Undeclared(#[from] UndeclaredError),
     /// What this pass is about has changed since it began.
     #[error("VouchIssuer {0} has changed meanwhile")]
     Outdated(String),
@@ -100,7 +101,7 @@ impl KeysError {
         match self {
             Self::Hidden { source, .. } | Self::Api { source, .. } => Category::of(source),
             Self::Contended(_) | Self::Outdated(_) => Category::Conflict,
-            Self::Policy(_) => Category::Invalid,
+            Self::Undeclared(_) => Category::Invalid,
             _ => Category::Transient,
         }
     }
@@ -147,9 +148,9 @@ impl Kept {
         kept
     }
 
-    fn failed(issuer: &VouchIssuer, error: KeysError) -> Self {
+    fn failed(status: &VouchIssuerStatus, error: KeysError) -> Self {
         let finding = report::undecided(error.category(), failure::chain(&error));
-        let mut kept = Self::stand(&issuer.status.clone().unwrap_or_default(), finding);
+        let mut kept = Self::stand(status, finding);
         kept.report.readable = !matches!(error, KeysError::Hidden { .. });
         Self { failed: Some(error), ..kept }
     }
@@ -189,30 +190,41 @@ async fn tell(context: &Context, owner: &Owner, notices: &[Notice]) {
     }
 }
 
-/// Looks after the keys of an issuer.
-pub async fn keep(context: &Context, issuer: &VouchIssuer, owner: &Owner, now: Timestamp) -> Kept {
+/// Looks after the keys of an issuer, of which `status` was reported last.
+pub async fn keep(
+    context: &Context,
+    issuer: &Tolerant<VouchIssuer>,
+    status: &VouchIssuerStatus,
+    owner: &Owner,
+    now: Timestamp,
+) -> Kept {
+    let declared = match Declared::of(issuer) {
+        Ok(declared) => declared,
+        Err(error) => return Kept::failed(status, error.into()),
+    };
     for _ in 0..ATTEMPTS {
-        match attempt(context, issuer, owner, now).await {
+        match attempt(context, declared.clone(), owner, now).await {
             Ok(Some(kept)) => return kept,
             Ok(None) => {}
-            Err(error) => return Kept::failed(issuer, error),
+            Err(error) => return Kept::failed(status, error),
         }
     }
-    Kept::failed(issuer, KeysError::Contended(owner.name.clone()))
+    Kept::failed(status, KeysError::Contended(owner.name.clone()))
 }
 
 /// One try; nothing when somebody else was faster.
 async fn attempt(
     context: &Context,
-    issuer: &VouchIssuer,
+    mut declared: Declared,
     owner: &Owner,
     now: Timestamp,
 ) -> Result<Option<Kept>, KeysError> {
-    let observed = observe::gather(&context.reader, owner, &issuer.spec.url).await?;
-    let (mut declared, mut plan) = decide(issuer, observed.keys.as_ref(), now)?;
+    let observed = observe::gather(&context.reader, owner, &declared.url).await?;
+    let mut plan = plan::plan(observed.keys.as_ref(), &declared, now);
     if matches!(plan, KeyPlan::Write(_)) {
         // What a watch has shown may be old: nothing is made or ordered by it.
-        (declared, plan) = decide(&read_again(context, owner).await?, observed.keys.as_ref(), now)?;
+        declared = read_again(context, owner).await?;
+        plan = plan::plan(observed.keys.as_ref(), &declared, now);
     }
     tracing::debug!(namespace = owner.namespace, issuer = owner.name, "signing keys: {plan}");
     let root = plan::plan_root(&observed.root, &declared);
@@ -247,27 +259,18 @@ async fn attempt(
     Ok(Some(Kept::of(&keys, origin, fault, &declared, now).although(without_root)))
 }
 
-fn decide(
-    issuer: &VouchIssuer,
-    stored: Option<&KeySecret>,
-    now: Timestamp,
-) -> Result<(Declared, KeyPlan), PolicyError> {
-    let declared = Declared::of(issuer)?;
-    let plan = plan::plan(stored, &declared, now);
-    Ok((declared, plan))
-}
-
-/// The issuer as it is now.
-async fn read_again(context: &Context, owner: &Owner) -> Result<VouchIssuer, KeysError> {
-    let api: Api<VouchIssuer> = Api::namespaced(context.reader.clone(), &owner.namespace);
+/// What the issuer declares now.
+async fn read_again(context: &Context, owner: &Owner) -> Result<Declared, KeysError> {
+    let api: Api<Tolerant<VouchIssuer>> = Api::namespaced(context.reader.clone(), &owner.namespace);
     let object = || format!("VouchIssuer {}", owner.name);
     let found = api.get_opt(&owner.name).await;
     let found = found.map_err(|source| KeysError::Api { verb: "read", object: object(), source })?;
     let same = found.filter(|issuer| {
-        let metadata = &issuer.metadata;
-        metadata.uid.as_ref() == Some(&owner.uid) && metadata.deletion_timestamp.is_none() && !issuer.spec.paused
+        let metadata = issuer.meta();
+        metadata.uid.as_ref() == Some(&owner.uid) && metadata.deletion_timestamp.is_none()
     });
-    same.ok_or_else(|| KeysError::Outdated(owner.name.clone()))
+    let declared = same.map(|issuer| Declared::of(&issuer)).transpose()?;
+    declared.filter(|declared| !declared.paused).ok_or_else(|| KeysError::Outdated(owner.name.clone()))
 }
 
 /// Makes the root secret; false when somebody else did.

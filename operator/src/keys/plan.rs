@@ -5,65 +5,15 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use vouch_crds::{
-    issuer::{KeyState, KeyStatus, VouchIssuer, VouchIssuerStatus},
-    names::{root_secret, signing_keys},
-};
-use vouch_keyring::{KeyPolicy, KeySet, Kid, PolicyError};
+use vouch_crds::names::{root_secret, signing_keys};
+use vouch_keyring::{KeySet, Kid};
 
 use super::{
+    declared::Declared,
     fault::KeyFault,
     observe::{KeySecret, Root},
-    orders::{Handled, Order, Orders, Pending},
+    orders::{Handled, Order, Pending},
 };
-
-/// What an issuer declares about its keys, and what is known of them.
-#[derive(Debug, Clone)]
-pub struct Declared {
-    /// The issuer's name.
-    pub name: String,
-    /// The exact `iss`.
-    pub url: String,
-    /// The orders that stand.
-    pub orders: Orders,
-    /// How keys rotate.
-    pub policy: KeyPolicy,
-    /// What was reported last.
-    pub status: VouchIssuerStatus,
-}
-
-impl Declared {
-    /// What an issuer declares.
-    ///
-    /// # Errors
-    /// When its keys could not rotate like that.
-    pub fn of(issuer: &VouchIssuer) -> Result<Self, PolicyError> {
-        Ok(Self {
-            name: issuer.metadata.name.clone().unwrap_or_default(),
-            url: issuer.spec.url.clone(),
-            orders: Orders::of(issuer.metadata.annotations.as_ref()),
-            policy: vouch_issuer::config::key_policy(&issuer.spec)?,
-            status: issuer.status.clone().unwrap_or_default(),
-        })
-    }
-
-    /// When the keys were made that this issuer has, or has lost.
-    #[must_use]
-    pub fn initialized_at(&self) -> Option<Timestamp> {
-        self.status.keys_initialized_at.as_ref().map(|time| time.0)
-    }
-
-    /// The keys of which it is known that they were revoked.
-    fn revoked(&self) -> impl Iterator<Item = &KeyStatus> {
-        self.status.keys.iter().filter(|key| key.state == KeyState::Revoked)
-    }
-
-    /// The keys that the set publishes although they were revoked.
-    #[must_use]
-    pub fn resurrected(&self, set: &KeySet) -> Vec<Kid> {
-        self.revoked().filter_map(|key| key.kid.parse().ok()).filter(|kid| set.key(kid).is_some()).collect()
-    }
-}
 
 /// Keys that are stored.
 #[derive(Debug, Clone)]

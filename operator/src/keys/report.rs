@@ -10,11 +10,7 @@ use vouch_crds::{
 };
 use vouch_keyring::{Algorithm, Key, KeySet, KeyState as Stage, NoSigner, Tombstone, next_rotation, next_transition};
 
-use super::{
-    fault::KeyFault,
-    orders::Handled,
-    plan::{Declared, InForce},
-};
+use super::{declared::Declared, fault::KeyFault, orders::Handled, plan::InForce};
 use crate::{
     failure::Category,
     issuer::status::KeysReport,

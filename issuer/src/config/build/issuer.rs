@@ -4,9 +4,13 @@ use std::{num::NonZeroU32, time::Duration};
 
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use vouch_crds::issuer::{
-    AttestationRoots as DeclaredRoots, AuthenticatorPolicy as DeclaredPolicy, Authenticators as DeclaredAuthenticators,
-    RateLimit as DeclaredLimit, SigningAlgorithm, StoreKind, VouchIssuerSpec,
+use vouch_crds::{
+    duration::Duration as Lifetime,
+    issuer::{
+        AttestationRoots as DeclaredRoots, AuthenticatorPolicy as DeclaredPolicy,
+        Authenticators as DeclaredAuthenticators, RateLimit as DeclaredLimit, SigningAlgorithm, SigningKeys, StoreKind,
+        VouchIssuerSpec,
+    },
 };
 use vouch_keyring::{Algorithm, KeyPolicy, KeyPolicySettings, PolicyError};
 
@@ -91,21 +95,26 @@ fn rate_limit(declared: DeclaredLimit) -> RateLimit {
     RateLimit { requests_per_minute: positive(declared.requests_per_minute), burst: positive(declared.burst) }
 }
 
-/// How the signing keys of an issuer rotate. The operator rotates by it what the issuer signs with.
+/// How the signing keys of an issuer rotate, by everything in its declaration that they follow. The operator rotates by it
+/// what the issuer signs with.
 ///
 /// # Errors
 /// When its schema has not been asked, and would have refused it.
-pub fn key_policy(spec: &VouchIssuerSpec) -> Result<KeyPolicy, PolicyError> {
-    let algorithms = spec.signing_keys.algorithms.iter().map(|algorithm| match algorithm {
+pub fn key_policy(
+    declared: &SigningKeys,
+    session_lifetime: Lifetime,
+    token_lifetime: Lifetime,
+) -> Result<KeyPolicy, PolicyError> {
+    let algorithms = declared.algorithms.iter().map(|algorithm| match algorithm {
         SigningAlgorithm::Es256 => Algorithm::Es256,
         SigningAlgorithm::Rs256 => Algorithm::Rs256,
     });
     KeyPolicy::new(KeyPolicySettings {
         algorithms: algorithms.collect(),
-        rotation_period: spec.signing_keys.rotation_period.into(),
-        publish_lead: spec.signing_keys.publish_lead.into(),
-        retain_retired: spec.signing_keys.retain_retired.into(),
-        max_token_lifetime: Duration::from(spec.session.lifetime).max(spec.aws.token_lifetime.into()),
+        rotation_period: declared.rotation_period.into(),
+        publish_lead: declared.publish_lead.into(),
+        retain_retired: declared.retain_retired.into(),
+        max_token_lifetime: Duration::from(session_lifetime).max(token_lifetime.into()),
     })
 }
 
@@ -119,7 +128,8 @@ fn checked_key_policy(manifest: &Manifest, spec: &VouchIssuerSpec, problems: &mu
             .map(|problem| manifest.problem("spec.signingKeys", problem.to_string()))
             .collect::<Vec<_>>()
     };
-    key_policy(spec).map_err(|error| problems.extend(found(error))).ok()
+    let policy = key_policy(&spec.signing_keys, spec.session.lifetime, spec.aws.token_lifetime);
+    policy.map_err(|error| problems.extend(found(error))).ok()
 }
 
 fn authenticators(

@@ -6,8 +6,9 @@ mod faults;
 mod laws;
 mod passes;
 mod unhindered;
+mod unreadable;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -22,12 +23,13 @@ use super::{
     Kept,
     apply::filled,
     change::{Changed, Notice, carry_out},
+    declared::Declared,
     fault::KeyFault,
     observe::KeySecret,
-    plan::{Declared, InForce, KeyPlan, Work, plan},
+    plan::{InForce, KeyPlan, Work, plan},
     report::short,
 };
-use crate::{apply::Owner, reason::Reason};
+use crate::{apply::Owner, reason::Reason, tolerant::Tolerant};
 
 const URL: &str = "https://vouch.example.com";
 const START: i64 = 1_800_000_000;
@@ -88,7 +90,7 @@ impl Model {
     }
 
     fn declared(&self) -> Declared {
-        Declared::of(&self.issuer).unwrap()
+        Declared::of(&Tolerant::Readable(Arc::new(self.issuer.clone()))).unwrap()
     }
 
     fn stored(&self) -> Option<KeySecret> {

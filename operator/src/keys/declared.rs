@@ -1,0 +1,104 @@
+//! What keys follow of a `VouchIssuer`, and what is known of them.
+//!
+//! Of an object that this version cannot read as a whole, that part is read by itself: keys go on rotating, and are revoked
+//! when they leak, whatever a newer definition has elsewhere. Where that part itself cannot be read, nothing is guessed.
+
+use jiff::Timestamp;
+use kube::Resource as _;
+use serde::Deserialize;
+use vouch_crds::issuer::{Aws, KeyState, KeyStatus, Session, SigningKeys, VouchIssuer, VouchIssuerStatus};
+use vouch_keyring::{KeyPolicy, KeySet, Kid, PolicyError};
+
+use super::orders::Orders;
+use crate::tolerant::Tolerant;
+
+/// Nobody can tell how keys are to rotate.
+#[derive(Debug, thiserror::Error)]
+pub enum UndeclaredError {
+    /// The declaration contradicts itself in a way that its schema would have refused.
+    #[error("spec.signingKeys: {0}")]
+    Policy(#[from] PolicyError),
+    /// This version cannot read it.
+    #[error(
+        "this version of the operator cannot read what signing keys follow (spec.url, spec.signingKeys, spec.session, \
+         spec.paused); they stay as they are, and nothing rotates"
+    )]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// What an issuer declares about its keys, and what is known of them.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// The issuer's name.
+    pub name: String,
+    /// The exact `iss`.
+    pub url: String,
+    /// Nothing is to be done.
+    pub paused: bool,
+    /// The orders that stand.
+    pub orders: Orders,
+    /// How keys rotate.
+    pub policy: KeyPolicy,
+    /// What was reported last.
+    pub status: VouchIssuerStatus,
+}
+
+/// What keys follow. An API server has filled in what was left out; where something is missing, the definition has it no more.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Followed {
+    url: String,
+    signing_keys: SigningKeys,
+    session: Session,
+    paused: bool,
+}
+
+impl Declared {
+    /// What an issuer declares.
+    ///
+    /// # Errors
+    /// When its keys could not rotate like that, or nobody can read how they should.
+    pub fn of(issuer: &Tolerant<VouchIssuer>) -> Result<Self, UndeclaredError> {
+        let (followed, status) = match issuer {
+            Tolerant::Readable(issuer) => {
+                let spec = &issuer.spec;
+                let followed = Followed {
+                    url: spec.url.clone(),
+                    signing_keys: spec.signing_keys.clone(),
+                    session: spec.session.clone(),
+                    paused: spec.paused,
+                };
+                (followed, issuer.status.clone().unwrap_or_default())
+            }
+            Tolerant::Unreadable(issuer) => (issuer.spec()?, issuer.status()?),
+        };
+        let Followed { url, signing_keys, session, paused } = followed;
+        // Any token for AWS ends before the shortest session does.
+        let token_lifetime = Aws::default().token_lifetime;
+        Ok(Self {
+            name: issuer.meta().name.clone().unwrap_or_default(),
+            url,
+            paused,
+            orders: Orders::of(issuer.meta().annotations.as_ref()),
+            policy: vouch_issuer::config::key_policy(&signing_keys, session.lifetime, token_lifetime)?,
+            status,
+        })
+    }
+
+    /// When the keys were made that this issuer has, or has lost.
+    #[must_use]
+    pub fn initialized_at(&self) -> Option<Timestamp> {
+        self.status.keys_initialized_at.as_ref().map(|time| time.0)
+    }
+
+    /// The keys of which it is known that they were revoked.
+    fn revoked(&self) -> impl Iterator<Item = &KeyStatus> {
+        self.status.keys.iter().filter(|key| key.state == KeyState::Revoked)
+    }
+
+    /// The keys that the set publishes although they were revoked.
+    #[must_use]
+    pub fn resurrected(&self, set: &KeySet) -> Vec<Kid> {
+        self.revoked().filter_map(|key| key.kid.parse().ok()).filter(|kid| set.key(kid).is_some()).collect()
+    }
+}
