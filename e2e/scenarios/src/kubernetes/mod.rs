@@ -15,6 +15,9 @@ pub mod site;
 
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use serde_json::Value;
+use vouch_crds::names;
+
 use self::{
     cluster::Cluster,
     helm::{Chart, Release},
@@ -26,8 +29,18 @@ pub const OPERATORS: &str = "vouch-system";
 /// Its service account, as the audit log names it.
 pub const OPERATOR: &str = "system:serviceaccount:vouch-system:vouch-operator";
 
+/// By which the operators elect the one that acts, as `get` is asked for it.
+pub const LEASE: [&str; 4] = ["--namespace", OPERATORS, "lease", names::LEASE];
+
 /// How many nodes: one more than may be missing while a majority of pods serves.
 pub const NODES: u32 = 3;
+
+/// The pod of the operator that holds the lease; empty when none does.
+#[must_use]
+pub fn holder(lease: &Value) -> &str {
+    let identity = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+    identity.rsplit_once('_').map_or("", |(pod, _)| pod)
+}
 
 /// The cluster of a run of tests, with the chart installed for every namespace.
 #[derive(Debug)]

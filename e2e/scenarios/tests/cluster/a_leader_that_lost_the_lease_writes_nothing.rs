@@ -1,16 +1,8 @@
 //! Two operators, one lease: whoever loses it, because it stalls or because the network fails, writes nothing more,
 //! although there is work that it would have done. The audit log of the API server says so.
 
-use serde_json::{Value, json};
-use vouch_scenarios::kubernetes::{self, OPERATOR, OPERATORS, audit::Audit, site::Site};
-
-const LEASE: [&str; 4] = ["--namespace", OPERATORS, "lease", "vouch-operator"];
-
-/// The pod that holds the lease.
-fn holder(lease: &Value) -> String {
-    let identity = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
-    identity.rsplit_once('_').map_or("", |(pod, _)| pod).to_owned()
-}
+use serde_json::json;
+use vouch_scenarios::kubernetes::{self, LEASE, OPERATOR, OPERATORS, audit::Audit, holder, site::Site};
 
 /// Lets the leader lose the lease by `losing`, gives the cluster work, lets it come back by `returning`, and looks at
 /// what it wrote since another leads.
@@ -18,12 +10,13 @@ fn the_loser_writes_nothing(namespace: &str, losing: &str, returning: &str) {
     let (installation, _alone) = kubernetes::alone();
     let site = Site::start(installation, namespace);
     let cluster = site.cluster();
-    let loser = holder(&cluster.await_object("a leader", &LEASE, |lease| !holder(lease).is_empty()));
+    let loser = holder(&cluster.await_object("a leader", &LEASE, |lease| !holder(lease).is_empty())).to_owned();
     cluster.tool(&format!("pod {losing} {OPERATORS}/{loser}"));
     let winner = holder(&cluster.await_object("another leader", &LEASE, |lease| {
         let now = holder(lease);
         !now.is_empty() && now != loser
-    }));
+    }))
+    .to_owned();
     let elected = cluster.audit().len();
     // Work for both: the loser has this object in memory as it was before.
     site.patch(&json!({"spec": {"deployment": {"annotations": {"example.com/led-by": winner}}}}));

@@ -3,24 +3,16 @@
 
 use std::{thread, time::Duration};
 
-use serde_json::Value;
 use vouch_crds::names::{condition, user_object_name};
 use vouch_scenarios::kubernetes::{
-    self, OPERATOR, OPERATORS,
+    self, LEASE, OPERATOR, OPERATORS, holder,
     pod::Pod,
     site::{Site, condition_of},
 };
 
 const PROGRAMS: &str = "--selector=app.kubernetes.io/name=vouch-operator";
-const LEASE: [&str; 4] = ["--namespace", OPERATORS, "lease", "vouch-operator"];
 /// A new leader goes over every object when it begins, which takes it a second or two.
 const QUIET: Duration = Duration::from_secs(20);
-
-/// The pod that holds the lease.
-fn holder(lease: &Value) -> &str {
-    let identity = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
-    identity.rsplit_once('_').map_or("", |(pod, _)| pod)
-}
 
 #[test]
 fn an_unchanged_issuer_is_never_written() {
