@@ -1,6 +1,6 @@
 //! The signing keys of an issuer, as the operator reports them. Nobody reads the Secret for it.
 
-use std::fmt;
+use std::{cmp::Reverse, fmt};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -89,7 +89,9 @@ impl KeyTable {
         let next_rotation = status.next_rotation.as_ref().map(|at| at.0);
         let published = status.keys.iter().filter(|key| key.state != KeyState::Revoked);
         let mut keys: Vec<KeyRow> = published.map(|key| row(key, issuer, next_rotation)).collect();
-        keys.sort_by_key(|key| ["active", "next", "retired"].iter().position(|state| *state == key.state));
+        // As an issuer that runs alone has them: by state, by algorithm, newest first.
+        let state = |key: &KeyRow| ["active", "next", "retired"].iter().position(|state| *state == key.state);
+        keys.sort_by_key(|key| (state(key), algorithm(key.algorithm), Reverse(key.published_at)));
         let revoked = status.keys.iter().filter(|key| key.state == KeyState::Revoked);
         let revoked = revoked.map(|key| RevokedKey {
             kid: key.kid.clone(),

@@ -146,9 +146,11 @@ pub async fn give(
     outcome(order, issuer, &latest, &connection.front_end, now())
 }
 
+/// A key that was revoked and has come back with a backup is withdrawn with the next order; that it be revoked is on record
+/// from before.
 fn is_handled(issuer: &VouchIssuer, order: &Order, value: &str) -> bool {
     let handled = issuer.status.as_ref().and_then(|status| status.handled_orders.get(order.annotation()));
-    handled.is_some_and(|handled| handled == value)
+    handled.is_some_and(|handled| handled == value) && !is_restored(issuer)
 }
 
 /// What keeps the operator from it, as far as it can be seen.
@@ -295,6 +297,15 @@ mod tests {
         assert!(is_handled(&issuer, &Order::Rotate, "1"));
         assert!(!is_handled(&issuer, &Order::Rotate, "2"));
         assert!(!is_handled(&issuer, &Order::AcceptClock, "1"));
+    }
+
+    #[test]
+    fn an_order_from_before_a_backup_came_back_is_not_the_one_that_is_waited_for() {
+        let restored = changed(|object| {
+            object["status"]["handledOrders"] = json!({annotation::REVOKE_KEY: kid('r')});
+            object["status"]["conditions"][1] = condition("KeysReady", "False", "KeysRestored", "It is back.");
+        });
+        assert!(!is_handled(&restored, &revoke('r', false), &kid('r')));
     }
 
     #[test]

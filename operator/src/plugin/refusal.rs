@@ -158,12 +158,14 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> Refusal {
     }
 }
 
-/// What a program that makes credentials wrote to standard error is its message; its standard output could be a token.
+/// What a program that makes credentials wrote to standard error is its message; its standard output could be a token, and the
+/// command line that kube tells of it has the values of its environment.
 fn credentials(error: &AuthError) -> String {
     match error {
-        AuthError::AuthExecRun { cmd, out } => {
+        AuthError::AuthExecRun { out, .. } => {
             let said = String::from_utf8_lossy(&out.stderr);
-            format!("`{cmd}` failed with {}: {}", out.status, said.trim())
+            let failed = format!("the program that makes credentials failed with {}: {}", out.status, said.trim());
+            failed.trim_end_matches([':', ' ']).to_owned()
         }
         AuthError::AuthExecParse(_) => "the program that makes credentials wrote something else".to_owned(),
         other => other.to_string(),

@@ -56,9 +56,14 @@ fn of_issuer(issuer: &VouchIssuer, now: Timestamp) -> Vec<Finding> {
         return vec![unseen(object, "The operator has not looked at it yet.", age > FIRST_LOOK)];
     }
     let mut findings: Vec<Finding> = Vec::new();
-    for kind in [condition::PAUSED, condition::KEYS_READY, condition::AVAILABLE, condition::READY] {
-        let as_it_should_be = if kind == condition::PAUSED { "False" } else { "True" };
-        let found = find(&status.conditions, kind).filter(|found| found.status != as_it_should_be);
+    use condition::{AVAILABLE, KEYS_READY, PAUSED, PROGRESSING, READY};
+    for kind in [PAUSED, KEYS_READY, AVAILABLE, PROGRESSING, READY] {
+        let found = find(&status.conditions, kind).filter(|found| match kind {
+            PAUSED => found.status != "False",
+            // A rollout that goes on is as it should be, and so is one that is over.
+            PROGRESSING => found.reason == Reason::RolloutStuck.as_str(),
+            _ => found.status != "True",
+        });
         // `Ready` repeats the first condition that fails.
         let new = found.filter(|found| {
             !findings.iter().any(|known| known.reason == found.reason && known.message == found.message)

@@ -107,10 +107,8 @@ impl Failing {
 /// # Errors
 /// When the issuers cannot be read, or there is none.
 pub(super) async fn gather(connection: &Connection, wanted: Option<&str>) -> Result<Gathered, Trouble> {
-    let mut issuers = issuer::all(connection).await?;
-    if wanted.is_some() || issuers.is_empty() {
-        issuers = vec![issuer::find(connection, wanted).await?];
-    }
+    let all = if wanted.is_none() { issuer::all(connection).await? } else { Vec::new() };
+    let issuers = if all.is_empty() { vec![issuer::find(connection, wanted).await?] } else { all };
     let mut gathered = Gathered { namespace: connection.namespace.clone(), issuers, ..Gathered::default() };
     let mut people = People::default();
     let read = every::<VouchUser>(connection, &ListParams::default(), |user| people.count(&user)).await;

@@ -87,8 +87,9 @@ fn every_fault_of_an_issuer_is_told() {
         object["status"]["conditions"][0] = condition("Ready", "False", "ForeignObject", "Service vouch is not ours.");
         object["status"]["conditions"][1] = condition("KeysReady", "False", "ClockBehind", "The clock.");
         object["status"]["conditions"][2] = condition("Available", "False", "TooFewPods", "0 of 3 pods serve.");
+        object["status"]["conditions"][3] = condition("Progressing", "False", "RolloutStuck", "Pods do not start.");
     }));
-    for reason in ["ForeignObject", "ClockBehind", "TooFewPods"] {
+    for reason in ["ForeignObject", "ClockBehind", "TooFewPods", "RolloutStuck"] {
         assert!(lines.iter().any(|line| line.starts_with(&format!("✗ VouchIssuer vouch: {reason}: "))), "{lines:?}");
     }
     assert!(lines.iter().any(|line| line.contains("app.kubernetes.io/instance=vouch`")), "{lines:?}");
