@@ -29,6 +29,7 @@ mod an_interrupted_demonstration_leaves_nothing_behind;
 mod an_interrupted_login_leaves_the_key_free;
 mod an_invite_works_once_and_in_its_time;
 mod aws_refusals_name_the_step_and_the_missing_permission;
+mod becoming_root_shows_nothing_of_the_environment;
 mod every_mistake_of_a_manifest_is_said_at_once;
 mod every_partition_of_aws_works_end_to_end;
 mod fifty_parallel_helpers_cause_one_chain;
