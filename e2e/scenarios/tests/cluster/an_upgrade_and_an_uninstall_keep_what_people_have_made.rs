@@ -60,7 +60,8 @@ fn an_upgrade_and_an_uninstall_keep_what_people_have_made() {
     await_version(&site, PREVIOUS);
     release.uninstall();
     for definition in ["vouchissuers", "vouchusers", "awsfederations", "oidcclients"] {
-        assert!(cluster.get(&["crd", &format!("{definition}.vouch.sh")]).is_some(), "{definition}");
+        let kept = cluster.get(&["crd", &format!("{definition}.vouch.sh")]).expect(definition);
+        assert!(kept["metadata"]["deletionTimestamp"].is_null(), "{definition} is on its way out");
     }
     assert!(site.object("vouchissuer", ISSUER).is_some());
     assert_eq!(site.await_pods(3).len(), 3, "pods serve on without an operator");
