@@ -260,6 +260,9 @@ impl Server {
         let fields = fields(&body);
         let mut object = existing.unwrap_or_else(|| json!({}));
         merge(&mut object, std::mem::take(&mut body));
+        if query.contains("dryRun=All") {
+            return (StatusCode::OK, object);
+        }
         if manager == names::FIELD_MANAGER {
             object["metadata"]["managedFields"] = json!([{
                 "manager": manager, "operation": "Apply", "apiVersion": object["apiVersion"],

@@ -89,13 +89,14 @@ async fn carry_out(
             if let Some(replicas) = hand_over_replicas {
                 hand_over(held, owner, &desired, &uid, replicas).await.map_err(failed)?;
             }
-            let object = match patch(held, owner, &desired, Some(&uid)).await {
-                Err(error) if Category::of(&error) == Category::Invalid => {
-                    repair::set_lists(&api(held, owner, desired.kind()), &desired, &uid).await.map_err(failed)?;
-                    patch(held, owner, &desired, Some(&uid)).await
-                }
-                other => other,
-            };
+            let mut object = patch(held, owner, &desired, Some(&uid)).await;
+            let objects = api(held, owner, desired.kind());
+            if object.as_ref().is_err_and(|error| Category::of(error) == Category::Invalid)
+                && repair::is_valid_elsewhere(&objects, &desired).await
+            {
+                repair::set_lists(&objects, &desired, &uid).await.map_err(failed)?;
+                object = patch(held, owner, &desired, Some(&uid)).await;
+            }
             Ok(Some((desired.kind(), object.map_err(failed)?)))
         }
         Action::Delete { kind, name, uid } => {

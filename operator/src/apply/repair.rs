@@ -2,7 +2,8 @@
 //! beside theirs, and the API server refuses the two together (a Service with two ports of one name).
 //!
 //! So the lists are set to ours first, as a hand would; then that hand's claim to them is taken off the list of managers,
-//! so that a later apply can change them again.
+//! so that a later apply can change them again. That is no way to bring a part of something in that is refused as a whole:
+//! whether the object would be taken where nothing stands in its way is asked before.
 
 use kube::{
     Api,
@@ -10,11 +11,25 @@ use kube::{
     core::DynamicObject,
 };
 use serde_json::{Map, Value, json};
+use vouch_crds::names;
 
 use super::desired::Desired;
 
 /// Whose hand it is. It owns nothing in the end.
 const MANAGER: &str = "vouch-operator-repair";
+
+/// A name at which nothing is.
+const ELSEWHERE: &str = "vouch-dry-run";
+
+/// Whether the API server would take an object where nothing stands in its way. Nothing is written.
+pub(super) async fn is_valid_elsewhere(api: &Api<DynamicObject>, desired: &Desired) -> bool {
+    let mut body = desired.body().clone();
+    if let Some(name) = body.pointer_mut("/metadata/name") {
+        *name = Value::from(ELSEWHERE);
+    }
+    let parameters = PatchParams { dry_run: true, ..PatchParams::apply(names::FIELD_MANAGER) };
+    api.patch(ELSEWHERE, &parameters, &Patch::Apply(body)).await.is_ok()
+}
 
 /// Sets every list of an object that is ours to what it should be. The object must be applied again afterwards.
 ///
