@@ -17,7 +17,10 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-use crate::wait::{PATIENCE, until};
+use crate::{
+    process::tied,
+    wait::{PATIENCE, until},
+};
 
 /// A program that runs at a terminal of its own. Dropping it kills the program.
 #[derive(Debug)]
@@ -69,9 +72,8 @@ impl Terminal {
     pub fn start(line: String, command: &Command) -> Self {
         let (keyboard, other_end) = open_pair();
         // A session leader with a terminal, as a shell starts programs; dies with its test.
-        let mut at_terminal = Command::new("setpriv");
-        at_terminal.args(["--pdeathsig", "KILL", "--", "setsid", "--ctty"]);
-        at_terminal.arg(command.get_program()).args(command.get_args()).env_clear();
+        let mut at_terminal = tied("setsid");
+        at_terminal.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
         for (name, value) in command.get_envs() {
             at_terminal.envs(value.map(|value| (name, value)));
         }
