@@ -2,43 +2,52 @@
 
 use http::{Method, Request};
 
-/// The verb and the resource of a request, as RBAC names them.
+/// What a request does, and to what, as RBAC names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) verb: &'static str,
+    /// `""` is the core group.
+    pub(crate) group: String,
     /// `deployments`, `vouchusers/status`; `discovery` for everything that is no resource.
     pub(crate) resource: String,
+    /// Unless it is about all of them, or about none.
+    pub(crate) namespace: Option<String>,
+    /// Of the object, when it is about one.
+    pub(crate) name: Option<String>,
 }
 
 impl Target {
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let segments: Vec<&str> = request.uri().path().split('/').filter(|segment| !segment.is_empty()).collect();
-        let below_version = match segments.as_slice() {
-            ["api", _version, rest @ ..] | ["apis", _, _version, rest @ ..] => rest,
-            _ => &[],
+        let (group, below_version) = match segments.as_slice() {
+            ["api", _version, rest @ ..] => ("", rest),
+            ["apis", group, _version, rest @ ..] => (*group, rest),
+            _ => ("", &[][..]),
         };
-        let scoped = match below_version {
-            ["namespaces", _namespace, rest @ ..] if !rest.is_empty() => rest,
-            other => other,
+        let (namespace, scoped) = match below_version {
+            ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some(*namespace), rest),
+            other => (None, other),
         };
-        let (resource, named) = match scoped {
-            [] => return Self { verb: "get", resource: "discovery".to_owned() },
-            [resource] => ((*resource).to_owned(), false),
-            [resource, _name] => ((*resource).to_owned(), true),
-            [resource, _name, subresource, ..] => (format!("{resource}/{subresource}"), true),
+        let (resource, name) = match scoped {
+            [] => ("discovery".to_owned(), None),
+            [resource] => ((*resource).to_owned(), None),
+            [resource, name] => ((*resource).to_owned(), Some(*name)),
+            [resource, name, subresource, ..] => (format!("{resource}/{subresource}"), Some(*name)),
         };
         let query = request.uri().query().unwrap_or_default();
         let watches = query.split('&').any(|pair| matches!(pair, "watch" | "watch=true" | "watch=1"));
         let verb = match *request.method() {
+            _ if scoped.is_empty() => "get",
             Method::POST => "create",
             Method::PUT => "update",
             Method::PATCH => "patch",
             Method::DELETE => "delete",
             _ if watches => "watch",
-            _ if named => "get",
+            _ if name.is_some() => "get",
             _ => "list",
         };
-        Self { verb, resource }
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self { verb, group: group.to_owned(), resource, namespace: owned(namespace), name: owned(name) }
     }
 
     pub(crate) fn is_watch(&self) -> bool {
@@ -52,19 +61,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_told_by_its_verb_and_resource() {
-        for (method, uri, verb, resource) in [
-            ("GET", "/apis/vouch.sh/v1alpha1/vouchissuers?limit=500", "list", "vouchissuers"),
-            ("GET", "/apis/vouch.sh/v1alpha1/vouchissuers?watch=true", "watch", "vouchissuers"),
-            ("GET", "/apis/apps/v1/namespaces/vouch/deployments/vouch", "get", "deployments"),
-            ("PATCH", "/apis/vouch.sh/v1alpha1/namespaces/a/vouchusers/b/status", "patch", "vouchusers/status"),
-            ("POST", "/api/v1/namespaces/a/secrets", "create", "secrets"),
-            ("GET", "/api/v1/namespaces/a", "get", "namespaces"),
-            ("GET", "/apis/monitoring.coreos.com/v1", "get", "discovery"),
-            ("GET", "/apis", "get", "discovery"),
+    fn a_request_is_told_by_its_verb_and_what_it_is_about() {
+        for (method, uri, verb, group, resource, namespace, name) in [
+            ("GET", "/apis/vouch.sh/v1alpha1/vouchissuers?limit=500", "list", "vouch.sh", "vouchissuers", None, None),
+            ("GET", "/apis/vouch.sh/v1alpha1/vouchissuers?watch=true", "watch", "vouch.sh", "vouchissuers", None, None),
+            ("GET", "/apis/apps/v1/namespaces/a/deployments/b", "get", "apps", "deployments", Some("a"), Some("b")),
+            (
+                "PATCH",
+                "/apis/vouch.sh/v1alpha1/namespaces/a/vouchusers/b/status",
+                "patch",
+                "vouch.sh",
+                "vouchusers/status",
+                Some("a"),
+                Some("b"),
+            ),
+            ("POST", "/api/v1/namespaces/a/secrets", "create", "", "secrets", Some("a"), None),
+            ("GET", "/api/v1/namespaces/a", "get", "", "namespaces", None, Some("a")),
+            ("GET", "/apis/monitoring.coreos.com/v1", "get", "monitoring.coreos.com", "discovery", None, None),
+            ("GET", "/apis", "get", "", "discovery", None, None),
         ] {
             let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-            assert_eq!(Target::of(&request), Target { verb, resource: resource.to_owned() }, "{method} {uri}");
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            let expected = Target {
+                verb,
+                group: group.to_owned(),
+                resource: resource.to_owned(),
+                namespace: owned(namespace),
+                name: owned(name),
+            };
+            assert_eq!(Target::of(&request), expected, "{method} {uri}");
         }
     }
 }

@@ -35,33 +35,22 @@ pub struct Rule {
 impl Rule {
     /// The right that a request needs.
     fn of<B>(request: &Request<B>) -> Self {
-        let target = Target::of(request);
-        let segments: Vec<&str> = request.uri().path().split('/').filter(|segment| !segment.is_empty()).collect();
-        let (group, rest) = match segments.as_slice() {
-            ["api", _version, rest @ ..] => ("", rest),
-            ["apis", group, _version, rest @ ..] => (*group, rest),
-            _ => ("", &[][..]),
-        };
-        let (namespace, rest) = match rest {
-            ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some(*namespace), rest),
-            other => (None, other),
-        };
-        Self {
-            verb: target.verb.to_owned(),
-            group: group.to_owned(),
-            resource: target.resource,
-            name: rest.get(1).map(|name| (*name).to_owned()),
-            namespace: namespace.map(str::to_owned),
-        }
+        let Target { verb, group, resource, namespace, name } = Target::of(request);
+        Self { verb: verb.to_owned(), group, resource, name, namespace }
     }
 }
 
-/// As YAML, on one line.
+/// As YAML, on one line, and as narrow as it can be: an object that is made has no name yet, and people have names of their
+/// own.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verb, group, resource, .. } = self;
+        let Self { verb, group, resource, name, .. } = self;
         let group = if group.is_empty() { "\"\"" } else { group };
-        write!(f, "{{apiGroups: [{group}], resources: [{resource}], verbs: [{verb}]}}")
+        write!(f, "{{apiGroups: [{group}], resources: [{resource}], ")?;
+        if let Some(name) = name.as_ref().filter(|_| resource == "secrets") {
+            write!(f, "resourceNames: [{name}], ")?;
+        }
+        write!(f, "verbs: [{verb}]}}")
     }
 }
 
@@ -211,9 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn a_right_reads_as_a_rule_that_can_be_pasted() {
-        let rule = right("get", "", "secrets", Some("vouch-root-secret"), Some("vouch"));
-        let text = rule.to_string();
-        assert_eq!(text, "{apiGroups: [\"\"], resources: [secrets], verbs: [get]}");
+    fn a_right_reads_as_a_rule_that_can_be_pasted_and_is_as_narrow_as_it_can_be() {
+        let secret = right("get", "", "secrets", Some("vouch-root-secret"), Some("vouch"));
+        let narrow = r#"{apiGroups: [""], resources: [secrets], resourceNames: [vouch-root-secret], verbs: [get]}"#;
+        assert_eq!(secret.to_string(), narrow);
+        let person = right("patch", "vouch.sh", "vouchusers/status", Some("alice"), Some("vouch"));
+        assert_eq!(person.to_string(), "{apiGroups: [vouch.sh], resources: [vouchusers/status], verbs: [patch]}");
     }
 }

@@ -74,8 +74,7 @@ pub enum Trouble {
         verb = rule.verb,
         what = what(rule),
         namespace = rule.namespace.as_ref().map(|name| format!(" in namespace {name}")).unwrap_or_default(),
-        role = role(rule),
-        rule = named(rule)
+        role = role(rule)
     )]
     Denied {
         /// What is missing.
@@ -245,15 +244,6 @@ fn what(rule: &Rule) -> String {
         Some(name) => format!("{} {name}", rule.resource),
         None => rule.resource.clone(),
     }
-}
-
-/// A rule as narrow as it can be. An object that is made has no name yet, and people have names of their own.
-fn named(rule: &Rule) -> String {
-    let own = rule.name.as_deref().filter(|_| rule.resource == "secrets");
-    own.map_or_else(
-        || rule.to_string(),
-        |name| rule.to_string().replace(", verbs:", &format!(", resourceNames: [{name}], verbs:")),
-    )
 }
 
 /// The role of the chart that has a right.
