@@ -7,6 +7,7 @@ mod invalid;
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
+use kube_cel::{Validator, compile_schema};
 use serde_json::{Value, json};
 use vouch_control_plane::ControlPlane;
 
@@ -150,6 +151,14 @@ fn every_rule_refuses_with_its_sentence() {
         let as_it_should = words.contains(&rule.message) && words.contains(&at);
         (!as_it_should).then(|| format!("{place}: expected {at:?} and {:?} in: {words}", rule.message))
     };
-    let faults: Vec<String> = cases.iter().filter_map(told).collect();
+    // An issuer that runs alone evaluates the same rules by itself.
+    let told_alone = |(place, rule, object): &(&String, &Rule, Value)| {
+        let definition = vouch_crds::definition(place.split('.').next().unwrap()).unwrap();
+        let old = rule.is_transition.then(|| valid(definition.kind, object["metadata"]["name"].as_str().unwrap()));
+        let refused = Validator::new().validate_compiled(&compile_schema(definition.schema()), object, old.as_ref());
+        let words: Vec<String> = refused.err().into_iter().flatten().map(|error| error.message).collect();
+        (!words.contains(&rule.message)).then(|| format!("{place}: alone, expected {:?} in: {words:?}", rule.message))
+    };
+    let faults: Vec<String> = cases.iter().filter_map(told).chain(cases.iter().filter_map(told_alone)).collect();
     assert!(faults.is_empty(), "{faults:#?}");
 }
