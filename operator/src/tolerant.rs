@@ -58,6 +58,18 @@ impl Unreadable {
         if self.status.is_null() { Ok(T::default()) } else { T::deserialize(&self.status) }
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Where, and what is wrong.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
     /// That it is unreadable, and why.
     #[must_use]
     pub fn finding(&self) -> Finding {

@@ -1,17 +1,21 @@
 //! Which issuer a command is about.
+//!
+//! The definitions in the cluster may be newer than this program: one object that it cannot read hides no other.
+
+use std::sync::Arc;
 
 use kube::{Api, ResourceExt as _, api::ListParams};
 use vouch_crds::issuer::VouchIssuer;
 
 use super::{connect::Connection, trouble::Trouble};
-use crate::failure::is_not_found;
+use crate::{failure::is_not_found, tolerant::Tolerant};
 
 /// The issuers of the namespace.
 ///
 /// # Errors
 /// When they cannot be listed.
-pub async fn all(connection: &Connection) -> Result<Vec<VouchIssuer>, Trouble> {
-    let api: Api<VouchIssuer> = Api::namespaced(connection.client.clone(), &connection.namespace);
+pub async fn all(connection: &Connection) -> Result<Vec<Tolerant<VouchIssuer>>, Trouble> {
+    let api: Api<Tolerant<VouchIssuer>> = Api::namespaced(connection.client.clone(), &connection.namespace);
     match api.list(&ListParams::default()).await {
         Ok(found) => Ok(found.items),
         Err(error) if is_not_found(&error) => Err(Trouble::NotInstalled),
@@ -22,8 +26,22 @@ pub async fn all(connection: &Connection) -> Result<Vec<VouchIssuer>, Trouble> {
 /// The issuer of the namespace, or the one that is asked for.
 ///
 /// # Errors
+/// When there is none, or more than one to choose from, or it is of a later version.
+pub async fn find(connection: &Connection, wanted: Option<&str>) -> Result<Arc<VouchIssuer>, Trouble> {
+    match identify(connection, wanted).await? {
+        Tolerant::Readable(issuer) => Ok(issuer),
+        Tolerant::Unreadable(issuer) => {
+            let object = format!("VouchIssuer {}", issuer.name());
+            Err(Trouble::Unreadable { object, why: issuer.why().to_owned() })
+        }
+    }
+}
+
+/// The same, readable or not.
+///
+/// # Errors
 /// When there is none, or more than one to choose from.
-pub async fn find(connection: &Connection, wanted: Option<&str>) -> Result<VouchIssuer, Trouble> {
+pub async fn identify(connection: &Connection, wanted: Option<&str>) -> Result<Tolerant<VouchIssuer>, Trouble> {
     match choose(all(connection).await?, wanted, &connection.namespace) {
         Err(Trouble::NoIssuer { namespace, .. }) => {
             Err(Trouble::NoIssuer { namespace, elsewhere_found: elsewhere(connection).await })
@@ -36,8 +54,8 @@ pub async fn find(connection: &Connection, wanted: Option<&str>) -> Result<Vouch
 ///
 /// # Errors
 /// When there is none, or more than one to choose from.
-pub fn choose(mut found: Vec<VouchIssuer>, wanted: Option<&str>, namespace: &str) -> Result<VouchIssuer, Trouble> {
-    let names = |found: &[VouchIssuer]| found.iter().map(VouchIssuer::name_any).collect();
+pub fn choose<K: kube::Resource>(mut found: Vec<K>, wanted: Option<&str>, namespace: &str) -> Result<K, Trouble> {
+    let names = |found: &[K]| found.iter().map(K::name_any).collect();
     let namespace = namespace.to_owned();
     if let Some(name) = wanted {
         let position = found.iter().position(|issuer| issuer.name_any() == name);
@@ -72,10 +90,13 @@ async fn elsewhere(connection: &Connection) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
-    use crate::plugin::testing::issuer;
+    use crate::{
+        plugin::testing::{connection, issuer, issuer_json, later_json, put},
+        testing::ApiServer,
+    };
 
     fn chosen(names: &[&str], wanted: Option<&str>) -> Result<String, String> {
-        let found = names.iter().map(|name| issuer(name)).collect();
+        let found: Vec<VouchIssuer> = names.iter().map(|name| issuer(name)).collect();
         choose(found, wanted, "vouch").map(|issuer| issuer.name_any()).map_err(|trouble| trouble.to_string())
     }
 
@@ -103,5 +124,19 @@ mod tests {
         };
         assert!(elsewhere(&["vouch"]).to_string().ends_with("There is one in namespace vouch: repeat with -n vouch"));
         assert!(elsewhere(&["a", "b"]).to_string().ends_with("There are some in a, b: choose with -n"));
+    }
+
+    #[tokio::test]
+    async fn an_issuer_of_a_later_version_hides_no_other_and_is_told_of_by_its_name() {
+        let server = ApiServer::default();
+        put(&server, later_json("later"));
+        put(&server, issuer_json("login"));
+        let connection = connection(&server);
+        assert_eq!(find(&connection, Some("login")).await.unwrap().name_any(), "login");
+        let several = find(&connection, None).await.unwrap_err().to_string();
+        assert!(several.contains("several VouchIssuers (later, login)"), "{several}");
+        let told = find(&connection, Some("later")).await.unwrap_err().to_string();
+        assert!(told.starts_with("this version of kubectl-vouch cannot read VouchIssuer later: "), "{told}");
+        assert!(told.contains("`CarrierPigeon`") && told.contains(". Update kubectl-vouch "), "{told}");
     }
 }

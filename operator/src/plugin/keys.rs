@@ -4,14 +4,77 @@ use std::{cmp::Reverse, fmt};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vouch_crds::{
-    issuer::{KeyState, KeyStatus, SigningAlgorithm, VouchIssuer},
+    duration::Duration,
+    issuer::{KeyState, KeyStatus, SigningAlgorithm, VouchIssuer, VouchIssuerStatus},
     names::condition,
 };
 use vouch_issuer::admin::moment;
 
-use crate::status::find;
+use super::trouble::Trouble;
+use crate::{status::find, tolerant::Tolerant};
+
+/// What is known of an issuer's signing keys. So much is read also of a `VouchIssuer` that this version cannot read as a
+/// whole: a key that has leaked is revoked whatever a newer definition has elsewhere.
+#[derive(Debug, Clone)]
+pub struct IssuerKeys {
+    /// The VouchIssuer.
+    pub name: String,
+    /// The operator carries out no order.
+    pub paused: bool,
+    /// How long a key stays published after it signed last.
+    pub retention: Option<Duration>,
+    /// What the operator reports.
+    pub status: VouchIssuerStatus,
+}
+
+/// What keys need of a declaration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Declared {
+    paused: bool,
+    signing_keys: DeclaredKeys,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct DeclaredKeys {
+    retain_retired: Option<Duration>,
+}
+
+impl From<&VouchIssuer> for IssuerKeys {
+    fn from(issuer: &VouchIssuer) -> Self {
+        Self {
+            name: issuer.name_any(),
+            paused: issuer.spec.paused,
+            retention: Some(issuer.spec.signing_keys.retain_retired),
+            status: issuer.status.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<&Tolerant<VouchIssuer>> for IssuerKeys {
+    type Error = Trouble;
+
+    fn try_from(issuer: &Tolerant<VouchIssuer>) -> Result<Self, Trouble> {
+        let unreadable = match issuer {
+            Tolerant::Readable(issuer) => return Ok(Self::from(&**issuer)),
+            Tolerant::Unreadable(unreadable) => unreadable,
+        };
+        let name = unreadable.name().to_owned();
+        let read = unreadable.spec::<Declared>().and_then(|declared| Ok((declared, unreadable.status()?)));
+        match read {
+            Ok((Declared { paused, signing_keys }, status)) => {
+                Ok(Self { name, paused, retention: signing_keys.retain_retired, status })
+            }
+            Err(error) => {
+                let object = format!("the signing keys of VouchIssuer {name}");
+                Err(Trouble::Unreadable { object, why: error.to_string() })
+            }
+        }
+    }
+}
 
 /// Every signing key.
 #[derive(Debug, Serialize)]
@@ -84,11 +147,11 @@ pub struct Problem {
 impl KeyTable {
     /// Of an issuer.
     #[must_use]
-    pub fn of(issuer: &VouchIssuer, now: Timestamp) -> Self {
-        let status = issuer.status.clone().unwrap_or_default();
+    pub fn of(issuer: &IssuerKeys, now: Timestamp) -> Self {
+        let status = &issuer.status;
         let next_rotation = status.next_rotation.as_ref().map(|at| at.0);
         let published = status.keys.iter().filter(|key| key.state != KeyState::Revoked);
-        let mut keys: Vec<KeyRow> = published.map(|key| row(key, issuer, next_rotation)).collect();
+        let mut keys: Vec<KeyRow> = published.map(|key| row(key, issuer.retention, next_rotation)).collect();
         // As an issuer that runs alone has them: by state, by algorithm, newest first.
         let state = |key: &KeyRow| ["active", "next", "retired"].iter().position(|state| *state == key.state);
         keys.sort_by_key(|key| (state(key), algorithm(key.algorithm), Reverse(key.published_at)));
@@ -99,7 +162,7 @@ impl KeyTable {
         });
         let failing = find(&status.conditions, condition::KEYS_READY).filter(|condition| condition.status != "True");
         let problem = failing.map(|found| Problem { reason: found.reason.clone(), message: found.message.clone() });
-        Self { issuer: issuer.name_any(), keys, revoked: revoked.collect(), next_rotation, problem, now }
+        Self { issuer: issuer.name.clone(), keys, revoked: revoked.collect(), next_rotation, problem, now }
     }
 
     /// The key that signs ES256 tokens.
@@ -110,18 +173,17 @@ impl KeyTable {
     }
 }
 
-fn row(key: &KeyStatus, issuer: &VouchIssuer, next_rotation: Option<Timestamp>) -> KeyRow {
+fn row(key: &KeyStatus, retention: Option<Duration>, next_rotation: Option<Timestamp>) -> KeyRow {
     // The operator reports the next rotation of ES256 keys, which every issuer has.
     let rotation = next_rotation.filter(|_| key.algorithm == SigningAlgorithm::Es256);
-    let retention: std::time::Duration = issuer.spec.signing_keys.retain_retired.into();
     let retired_at = key.retired_at.as_ref().map(|at| at.0);
+    let goes_at = retired_at.zip(retention.map(std::time::Duration::from));
+    let goes_at = goes_at.and_then(|(at, retention)| at.checked_add(retention).ok());
     let step = |step| move |at| Next { step, at };
     let (state, next) = match key.state {
         KeyState::Next => ("next", rotation.map(step("signs"))),
         KeyState::Active => ("active", rotation.map(step("retires"))),
-        KeyState::Retired | KeyState::Revoked => {
-            ("retired", retired_at.and_then(|at| at.checked_add(retention).ok()).map(step("goes")))
-        }
+        KeyState::Retired | KeyState::Revoked => ("retired", goes_at.map(step("goes"))),
     };
     KeyRow {
         kid: key.kid.clone(),
@@ -174,11 +236,11 @@ const fn algorithm(algorithm: SigningAlgorithm) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
-    use crate::plugin::testing::{issuer_with_keys, kid, moment as at};
+    use crate::plugin::testing::{issuer_with_keys, kid, later_json, moment as at, status};
 
     #[test]
     fn every_key_says_what_happens_to_it_next() {
-        let table = KeyTable::of(&issuer_with_keys(), at("2026-11-21T09:00:00Z"));
+        let table = KeyTable::of(&IssuerKeys::from(&issuer_with_keys()), at("2026-11-21T09:00:00Z"));
         let steps: Vec<_> =
             table.keys.iter().map(|key| (key.state, key.next.as_ref().map(|next| (next.step, next.at)))).collect();
         let rotation = at("2026-12-20T09:00:00Z");
@@ -196,13 +258,28 @@ mod tests {
 
     #[test]
     fn the_table_says_what_is_wrong_with_the_keys() {
-        let mut issuer = issuer_with_keys();
-        let status = issuer.status.as_mut().unwrap();
-        let ready = status.conditions.iter_mut().find(|found| found.type_ == condition::KEYS_READY).unwrap();
+        let mut issuer = IssuerKeys::from(&issuer_with_keys());
+        let ready = issuer.status.conditions.iter_mut().find(|found| found.type_ == condition::KEYS_READY).unwrap();
         ready.status = "False".to_owned();
         ready.reason = "KeySecretMissing".to_owned();
         ready.message = "Secret vouch-signing-keys is gone.".to_owned();
         let text = KeyTable::of(&issuer, at("2026-11-21T09:00:00Z")).to_string();
         assert!(text.ends_with("KeySecretMissing: Secret vouch-signing-keys is gone.\n"), "{text}");
+    }
+
+    #[test]
+    fn the_keys_of_an_issuer_of_a_later_version_are_known_unless_they_are_of_it_themselves() {
+        let known = |object| IssuerKeys::try_from(&serde_json::from_value::<Tolerant<VouchIssuer>>(object).unwrap());
+        let mut later = later_json("vouch");
+        later["status"] = status();
+        let now = at("2026-11-21T09:00:00Z");
+        let of_later = KeyTable::of(&known(later.clone()).unwrap(), now).to_string();
+        assert_eq!(of_later, KeyTable::of(&IssuerKeys::from(&issuer_with_keys()), now).to_string());
+
+        later["spec"]["paused"] = true.into();
+        assert!(known(later.clone()).unwrap().paused);
+        later["status"]["keys"][0]["state"] = "Borrowed".into();
+        let told = known(later).unwrap_err().to_string();
+        assert!(told.contains("the signing keys of VouchIssuer vouch: unknown variant `Borrowed`"), "{told}");
     }
 }

@@ -34,7 +34,7 @@ use serde::Serialize;
 use self::{
     args::{Cli, ClusterArgs, ClusterCommand, Command, Output, Patience},
     connect::Connection,
-    keys::KeyTable,
+    keys::{IssuerKeys, KeyTable},
     orders::Order,
     trouble::Trouble,
 };
@@ -81,15 +81,16 @@ async fn answer(
     output: Output,
 ) -> Result<(), Trouble> {
     let find = async || issuer::find(connection, cluster.issuer.as_deref()).await;
+    let keys = async || IssuerKeys::try_from(&issuer::identify(connection, cluster.issuer.as_deref()).await?);
     let order = async |order: Order, patience: Patience| {
-        print(output, &orders::give(connection, &find().await?, &order, patience.timeout, Timestamp::now).await?)
+        print(output, &orders::give(connection, &keys().await?, &order, patience.timeout, Timestamp::now).await?)
     };
     match command {
         ClusterCommand::Status => {
             print(output, &status::look(connection, cluster.issuer.as_deref(), Timestamp::now()).await?)
         }
-        ClusterCommand::People(command) => people::answer(connection, &find().await?, command, output).await,
-        ClusterCommand::Keys => print(output, &KeyTable::of(&find().await?, Timestamp::now())),
+        ClusterCommand::People(command) => people::answer(connection, &*find().await?, command, output).await,
+        ClusterCommand::Keys => print(output, &KeyTable::of(&keys().await?, Timestamp::now())),
         ClusterCommand::Rotate(patience) => order(Order::Rotate, patience).await,
         ClusterCommand::AcceptClock(patience) => order(Order::AcceptClock, patience).await,
         ClusterCommand::RevokeKey(args) => order(Order::Revoke { kid: args.kid, now: args.now }, args.patience).await,

@@ -5,7 +5,7 @@ use std::{fmt, time::Instant};
 
 use jiff::Timestamp;
 use kube::{
-    Api, ResourceExt as _,
+    Api,
     api::{Patch, PatchParams},
 };
 use serde::Serialize;
@@ -18,8 +18,13 @@ use vouch_crds::{
 use vouch_issuer::admin::{FrontEnd, moment};
 use vouch_keyring::Kid;
 
-use super::{connect::Connection, keys::KeyTable, progress, trouble::Trouble};
-use crate::{reason::Reason, status::find};
+use super::{
+    connect::Connection,
+    keys::{IssuerKeys, KeyTable},
+    progress,
+    trouble::Trouble,
+};
+use crate::{reason::Reason, status::find, tolerant::Tolerant};
 
 /// From one look to the next.
 const INTERVAL: std::time::Duration = std::time::Duration::from_millis(300);
@@ -59,14 +64,14 @@ impl Order {
     }
 
     /// Whether there is something to be done about it at all.
-    fn check(&self, issuer: &VouchIssuer, front_end: &FrontEnd) -> Result<(), Trouble> {
-        if issuer.spec.paused {
-            return Err(Trouble::Paused(issuer.name_any()));
+    fn check(&self, issuer: &IssuerKeys, front_end: &FrontEnd) -> Result<(), Trouble> {
+        if issuer.paused {
+            return Err(Trouble::Paused(issuer.name.clone()));
         }
         let Self::Revoke { kid, now } = self else { return Ok(()) };
-        match state(issuer.status.as_ref(), kid) {
+        match state(&issuer.status, kid) {
             None => Err(Trouble::UnknownKid {
-                issuer: issuer.name_any(),
+                issuer: issuer.name.clone(),
                 kid: kid.to_string(),
                 keys: front_end.command("keys"),
             }),
@@ -85,13 +90,13 @@ fn waive(front_end: &FrontEnd, revoked: impl fmt::Display) -> String {
 }
 
 /// Whether the Secret publishes a key that was revoked.
-fn is_restored(issuer: &VouchIssuer) -> bool {
-    let conditions = issuer.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    find(conditions, condition::KEYS_READY).is_some_and(|found| found.reason == Reason::KeysRestored.as_str())
+fn is_restored(issuer: &IssuerKeys) -> bool {
+    find(&issuer.status.conditions, condition::KEYS_READY)
+        .is_some_and(|found| found.reason == Reason::KeysRestored.as_str())
 }
 
-fn state(status: Option<&VouchIssuerStatus>, kid: &Kid) -> Option<KeyState> {
-    status?.keys.iter().find(|key| key.kid == kid.as_str()).map(|key| key.state)
+fn state(status: &VouchIssuerStatus, kid: &Kid) -> Option<KeyState> {
+    status.keys.iter().find(|key| key.kid == kid.as_str()).map(|key| key.state)
 }
 
 /// What an order did to the signing keys, and what follows from it.
@@ -120,17 +125,18 @@ impl fmt::Display for KeyOrder {
 /// When it cannot be given, or the operator refuses it or does not answer in time; the order stands then.
 pub async fn give(
     connection: &Connection,
-    issuer: &VouchIssuer,
+    issuer: &IssuerKeys,
     order: &Order,
     patience: Duration,
     now: fn() -> Timestamp,
 ) -> Result<KeyOrder, Trouble> {
     order.check(issuer, &connection.front_end)?;
-    let api: Api<VouchIssuer> = Api::namespaced(connection.client.clone(), &connection.namespace);
-    let (name, value) = (issuer.name_any(), order.value(now()));
+    let api: Api<Tolerant<VouchIssuer>> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let (name, value) = (issuer.name.clone(), order.value(now()));
     let patch = Patch::Merge(json!({"metadata": {"annotations": {order.annotation(): value}}}));
     let given = api.patch(&name, &PatchParams::default(), &patch).await;
-    let mut latest = given.map_err(|error| Trouble::api("the order cannot be given", error))?;
+    let given = given.map_err(|error| Trouble::api("the order cannot be given", error))?;
+    let mut latest = IssuerKeys::try_from(&given)?;
     let deadline = Instant::now() + std::time::Duration::from(patience);
     let mut waiting = progress::Waiting::default();
     while !is_handled(&latest, order, &value) {
@@ -140,24 +146,27 @@ pub async fn give(
         }
         waiting.tell("Waiting for the operator to carry out the order.");
         tokio::time::sleep(INTERVAL).await;
-        latest =
-            api.get(&name).await.map_err(|error| Trouble::api(format!("VouchIssuer {name} cannot be read"), error))?;
+        let found = api.get(&name).await;
+        let found = found.map_err(|error| Trouble::api(format!("VouchIssuer {name} cannot be read"), error))?;
+        latest = IssuerKeys::try_from(&found)?;
     }
     outcome(order, issuer, &latest, &connection.front_end, now())
 }
 
 /// A key that was revoked and has come back with a backup is withdrawn with the next order; that it be revoked is on record
 /// from before.
-fn is_handled(issuer: &VouchIssuer, order: &Order, value: &str) -> bool {
-    let handled = issuer.status.as_ref().and_then(|status| status.handled_orders.get(order.annotation()));
+fn is_handled(issuer: &IssuerKeys, order: &Order, value: &str) -> bool {
+    let handled = issuer.status.handled_orders.get(order.annotation());
     handled.is_some_and(|handled| handled == value) && !is_restored(issuer)
 }
 
 /// What keeps the operator from it, as far as it can be seen.
-fn why_not(issuer: &VouchIssuer) -> String {
-    let conditions = issuer.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+fn why_not(issuer: &IssuerKeys) -> String {
     let failing = [condition::READY, condition::KEYS_READY];
-    let failing = failing.into_iter().filter_map(|kind| find(conditions, kind)).find(|found| found.status != "True");
+    let failing = failing
+        .into_iter()
+        .filter_map(|kind| find(&issuer.status.conditions, kind))
+        .find(|found| found.status != "True");
     match failing {
         Some(found) if !found.message.is_empty() => format!("{}: {}", found.reason, found.message),
         _ => "Does it run? kubectl get lease vouch-operator --all-namespaces names the one that acts".to_owned(),
@@ -167,8 +176,8 @@ fn why_not(issuer: &VouchIssuer) -> String {
 /// What an order came to.
 fn outcome(
     order: &Order,
-    before: &VouchIssuer,
-    after: &VouchIssuer,
+    before: &IssuerKeys,
+    after: &IssuerKeys,
     front_end: &FrontEnd,
     now: Timestamp,
 ) -> Result<KeyOrder, Trouble> {
@@ -183,8 +192,8 @@ fn outcome(
         }
         Order::AcceptClock => consequences.push(clock(&earlier, &table).to_owned()),
         Order::Revoke { kid, .. } => {
-            if state(after.status.as_ref(), kid) != Some(KeyState::Revoked) {
-                let name = after.name_any();
+            if state(&after.status, kid) != Some(KeyState::Revoked) {
+                let name = &after.name;
                 return Err(Trouble::OrderRefused(format!("Its event says why: kubectl describe vouchissuer {name}")));
             }
             consequences.push(format!(
@@ -238,7 +247,11 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::plugin::testing::{condition, issuer_json, issuer_with_keys, kid, moment as at, status};
+    use crate::plugin::issuer;
+    use crate::{
+        plugin::testing::{condition, connection, issuer_json, kid, later_json, moment as at, path, put, status},
+        testing::ApiServer,
+    };
 
     const NOW: &str = "2026-11-21T09:00:00Z";
 
@@ -246,19 +259,23 @@ mod tests {
         Order::Revoke { kid: kid(letter).parse().unwrap(), now }
     }
 
-    fn check(order: &Order, issuer: &VouchIssuer) -> Result<(), Trouble> {
+    fn check(order: &Order, issuer: &IssuerKeys) -> Result<(), Trouble> {
         order.check(issuer, &FrontEnd::kubectl_vouch())
     }
 
-    fn came_to(order: &Order, before: &VouchIssuer, after: &VouchIssuer) -> Result<KeyOrder, Trouble> {
+    fn came_to(order: &Order, before: &IssuerKeys, after: &IssuerKeys) -> Result<KeyOrder, Trouble> {
         outcome(order, before, after, &FrontEnd::kubectl_vouch(), at(NOW))
     }
 
-    fn changed(change: impl FnOnce(&mut Value)) -> VouchIssuer {
+    fn changed(change: impl FnOnce(&mut Value)) -> IssuerKeys {
         let mut object = issuer_json("vouch");
         object["status"] = status();
         change(&mut object);
-        serde_json::from_value(object).unwrap()
+        IssuerKeys::from(&serde_json::from_value::<VouchIssuer>(object).unwrap())
+    }
+
+    fn with_keys() -> IssuerKeys {
+        changed(|_| {})
     }
 
     #[test]
@@ -276,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_not_there_or_not_any_more_is_not_revoked() {
-        let issuer = issuer_with_keys();
+        let issuer = with_keys();
         assert!(matches!(check(&revoke('x', false), &issuer), Err(Trouble::UnknownKid { .. })));
         assert!(matches!(check(&revoke('r', false), &issuer), Err(Trouble::AlreadyRevoked { .. })));
         check(&revoke('r', true), &issuer).unwrap();
@@ -310,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_rotation_that_must_wait_says_until_when() {
-        let done = came_to(&Order::Rotate, &issuer_with_keys(), &issuer_with_keys()).unwrap();
+        let done = came_to(&Order::Rotate, &with_keys(), &with_keys()).unwrap();
         assert!(done.consequences[0].starts_with("The next key signs from Dec 20 "), "{:?}", done.consequences);
     }
 
@@ -320,7 +337,7 @@ mod tests {
             object["status"]["keys"][2]["state"] = "Retired".into();
             object["status"]["keys"][3]["state"] = "Active".into();
         });
-        let done = came_to(&Order::Rotate, &issuer_with_keys(), &after).unwrap();
+        let done = came_to(&Order::Rotate, &with_keys(), &after).unwrap();
         assert!(done.consequences[0].starts_with("Rotated."));
     }
 
@@ -330,7 +347,7 @@ mod tests {
             object["status"]["keys"][2]["state"] = "Revoked".into();
             object["status"]["conditions"][1] = condition("KeysReady", "False", "NothingSigns", "Nothing signs.");
         });
-        let done = came_to(&revoke('Q', false), &issuer_with_keys(), &after).unwrap();
+        let done = came_to(&revoke('Q', false), &with_keys(), &after).unwrap();
         assert!(done.consequences[0].contains("is withdrawn"));
         assert!(done.consequences[1].ends_with(&format!("kubectl vouch revoke-key {} --now", kid('Q'))));
         // Whoever hopes that a rotation helps is told the same.
@@ -341,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_revocation_that_the_operator_refused_is_an_error() {
-        let refused = came_to(&revoke('Q', false), &issuer_with_keys(), &issuer_with_keys());
+        let refused = came_to(&revoke('Q', false), &with_keys(), &with_keys());
         assert!(matches!(refused, Err(Trouble::OrderRefused(_))));
     }
 
@@ -351,6 +368,28 @@ mod tests {
             object["status"]["conditions"][1] = condition("KeysReady", "False", "KeySecretMissing", "It is gone.");
         });
         assert_eq!(why_not(&issuer), "KeySecretMissing: It is gone.");
-        assert!(why_not(&issuer_with_keys()).contains("kubectl get lease vouch-operator"));
+        assert!(why_not(&with_keys()).contains("kubectl get lease vouch-operator"));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_has_leaked_is_revoked_of_an_issuer_of_a_later_version() {
+        let server = ApiServer::default();
+        let mut later = later_json("vouch");
+        later["status"] = status();
+        let path = path(&later);
+        put(&server, later);
+        let connection = connection(&server);
+        let found = issuer::identify(&connection, None).await.unwrap();
+        let keys = IssuerKeys::try_from(&found).unwrap();
+        let give = async || give(&connection, &keys, &revoke('Q', false), Duration::seconds(0), || at(NOW)).await;
+        let waited = give().await;
+        assert!(matches!(waited, Err(Trouble::NotCarriedOut { .. })), "{waited:?}");
+        assert_eq!(server.get(&path).unwrap()["metadata"]["annotations"][annotation::REVOKE_KEY], kid('Q'));
+
+        let mut done = server.get(&path).unwrap();
+        done["status"]["handledOrders"] = json!({annotation::REVOKE_KEY: kid('Q')});
+        done["status"]["keys"][2]["state"] = "Revoked".into();
+        server.put(&path, done);
+        assert!(give().await.unwrap().consequences[0].contains("is withdrawn"));
     }
 }

@@ -4,6 +4,31 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use vouch_crds::{issuer::VouchIssuer, user::VouchUser};
+use vouch_issuer::admin::FrontEnd;
+
+use super::{connect::Connection, refusal::Refusals};
+use crate::testing::ApiServer;
+
+/// The way to the namespace `vouch` of a server.
+pub(super) fn connection(server: &ApiServer) -> Connection {
+    Connection {
+        client: server.client(),
+        namespace: "vouch".to_owned(),
+        server: "https://127.0.0.1".to_owned(),
+        refusals: Refusals::default(),
+        front_end: FrontEnd::kubectl_vouch(),
+    }
+}
+
+/// Where an object of that namespace is.
+pub(super) fn path(object: &Value) -> String {
+    let kind = object["kind"].as_str().unwrap().to_lowercase();
+    format!("/apis/vouch.sh/v1alpha1/namespaces/vouch/{kind}s/{}", object["metadata"]["name"].as_str().unwrap())
+}
+
+pub(super) fn put(server: &ApiServer, object: Value) {
+    server.put(&path(&object), object);
+}
 
 pub(super) fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -27,6 +52,14 @@ pub(super) fn issuer_json(name: &str) -> Value {
             "organization": {"name": "Example", "emailDomains": ["example.com"]},
         },
     })
+}
+
+/// An issuer of which a part is of a later version.
+pub(super) fn later_json(name: &str) -> Value {
+    let mut object = issuer_json(name);
+    object["spec"]["exposure"] = json!({"service": {"type": "CarrierPigeon"}});
+    object["spec"]["signingKeys"] = json!({"retainRetired": "24h"});
+    object
 }
 
 pub(super) fn issuer(name: &str) -> VouchIssuer {
@@ -74,12 +107,15 @@ pub(super) fn issuer_with_keys() -> VouchIssuer {
 
 /// A person with so many keys.
 pub(super) fn user(email: &str, keys: u32) -> VouchUser {
-    serde_json::from_value(json!({
+    serde_json::from_value(user_json(email, keys)).unwrap()
+}
+
+pub(super) fn user_json(email: &str, keys: u32) -> Value {
+    json!({
         "apiVersion": "vouch.sh/v1alpha1",
         "kind": "VouchUser",
         "metadata": {"name": email.replace('@', "-"), "namespace": "vouch"},
         "spec": {"email": email},
         "status": {"keyCount": keys},
-    }))
-    .unwrap()
+    })
 }

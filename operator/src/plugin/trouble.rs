@@ -112,6 +112,16 @@ pub enum Trouble {
         /// Those that are there.
         found: Vec<String>,
     },
+    /// What is declared or reported is of a later version.
+    #[error(
+        "this version of kubectl-vouch cannot read {object}: {why}. Update kubectl-vouch to the version of the operator"
+    )]
+    Unreadable {
+        /// Its kind and its name, or those of several.
+        object: String,
+        /// Where, and what is wrong.
+        why: String,
+    },
     /// What the issuer declares is wrong.
     #[error("VouchIssuer {name} is not right, and nothing was done: {problems}")]
     Declaration {

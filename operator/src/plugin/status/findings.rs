@@ -133,11 +133,17 @@ fn together(kind: &str, failing: &[Failing]) -> Vec<Finding> {
     reasons.dedup();
     let one = |reason| {
         let alike: Vec<&Failing> = failing.iter().filter(|object| object.reason == reason).collect();
-        let names: Vec<&str> = alike.iter().take(NAMED).map(|object| object.name.as_str()).collect();
-        let more = alike.len().saturating_sub(names.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let names: Vec<&str> = alike.iter().map(|object| object.name.as_str()).collect();
         let message = alike.first().map(|object| object.message.as_str()).unwrap_or_default();
-        finding(format!("{kind} {}{more}", names.join(", ")), reason, message, "")
+        finding(format!("{kind} {}", some(&names)), reason, message, "")
     };
     reasons.into_iter().map(one).collect()
+}
+
+/// The first few of many names.
+pub(super) fn some(names: &[&str]) -> String {
+    let told: Vec<&str> = names.iter().take(NAMED).copied().collect();
+    let more = names.len().saturating_sub(told.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", told.join(", "))
 }

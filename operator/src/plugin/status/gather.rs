@@ -1,6 +1,6 @@
 //! What the cluster knows of an issuer, as far as it may be read.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use http::Request;
@@ -17,10 +17,11 @@ use vouch_crds::{
     user::VouchUser,
 };
 
-use super::metrics;
+use super::{findings::some, metrics};
 use crate::{
     plugin::{connect::Connection, issuer, trouble::Trouble},
     status::find,
+    tolerant::Tolerant,
 };
 
 /// Objects in one page of a list.
@@ -108,25 +109,67 @@ impl Failing {
 /// When the issuers cannot be read, or there is none.
 pub(super) async fn gather(connection: &Connection, wanted: Option<&str>) -> Result<Gathered, Trouble> {
     let all = if wanted.is_none() { issuer::all(connection).await? } else { Vec::new() };
-    let issuers = if all.is_empty() { vec![issuer::find(connection, wanted).await?] } else { all };
-    let mut gathered = Gathered { namespace: connection.namespace.clone(), issuers, ..Gathered::default() };
-    let mut people = People::default();
-    let read = every::<VouchUser>(connection, &ListParams::default(), |user| people.count(&user)).await;
+    let issuers = if all.is_empty() { vec![issuer::identify(connection, wanted).await?] } else { all };
+    let mut gathered = Gathered { namespace: connection.namespace.clone(), ..Gathered::default() };
+    let mut later = Later::default();
+    let readable = issuers.into_iter().filter_map(|issuer| later.sort_out(issuer));
+    gathered.issuers = readable.map(Arc::unwrap_or_clone).collect();
+    gathered.unknown.extend(later.told::<VouchIssuer>());
+    let (mut people, mut later) = (People::default(), Later::default());
+    let read = every::<Tolerant<VouchUser>>(connection, &ListParams::default(), |user| match later.sort_out(user) {
+        Some(user) => people.count(&user),
+        None => people.count += 1,
+    })
+    .await;
     gathered.people = gathered.tolerate(connection, read).map(|()| people);
-    let mut clients = Clients::default();
-    let read = every::<OidcClient>(connection, &ListParams::default(), |client| {
-        let conditions = client.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    gathered.unknown.extend(later.told::<VouchUser>());
+    let (mut clients, mut later) = (Clients::default(), Later::default());
+    let read = every::<Tolerant<OidcClient>>(connection, &ListParams::default(), |client| {
         clients.count += 1;
+        let Some(client) = later.sort_out(client) else { return };
+        let conditions = client.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         clients.failing.extend(Failing::of(&client.name_any(), conditions));
     })
     .await;
     gathered.clients = gathered.tolerate(connection, read).map(|()| clients);
+    gathered.unknown.extend(later.told::<OidcClient>());
     let mut pods = Vec::new();
     let ours = ListParams::default().labels(&format!("{}={}", label::NAME, label::APPLICATION));
     let read = every::<Pod>(connection, &ours, |pod| pods.push(pod)).await;
     gathered.pods = gathered.tolerate(connection, read).map(|()| pods);
     gathered.refused_logins = refused_logins(connection, &gathered).await;
     Ok(gathered)
+}
+
+/// Objects of one kind that this version cannot read.
+#[derive(Debug, Default)]
+struct Later {
+    names: Vec<String>,
+    /// What is wrong with the first.
+    why: String,
+}
+
+impl Later {
+    /// An object that can be read; another one is noted.
+    fn sort_out<K>(&mut self, object: Tolerant<K>) -> Option<Arc<K>> {
+        match object {
+            Tolerant::Readable(object) => Some(object),
+            Tolerant::Unreadable(object) => {
+                if self.names.is_empty() {
+                    object.why().clone_into(&mut self.why);
+                }
+                self.names.push(object.name().to_owned());
+                None
+            }
+        }
+    }
+
+    /// Which ones, and what to do about it.
+    fn told<K: kube::Resource<DynamicType = ()>>(self) -> Option<String> {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let object = format!("{} {}", K::kind(&()), some(&names));
+        (!names.is_empty()).then(|| Trouble::Unreadable { object, why: self.why.clone() }.to_string())
+    }
 }
 
 impl Gathered {

@@ -13,7 +13,7 @@ use super::{
     gather::{Gathered, People},
 };
 use crate::{
-    plugin::keys::{KeyRow, KeyTable},
+    plugin::keys::{IssuerKeys, KeyRow, KeyTable},
     status::find,
 };
 
@@ -101,7 +101,7 @@ impl PeopleLine {
 fn line(issuer: &VouchIssuer, gathered: &Gathered, now: Timestamp) -> IssuerLine {
     let name = issuer.name_any();
     let status = issuer.status.clone().unwrap_or_default();
-    let table = KeyTable::of(issuer, now);
+    let table = KeyTable::of(&IssuerKeys::from(issuer), now);
     let ready = find(&status.conditions, condition::READY).map_or("Unknown", |ready| ready.status.as_str()).to_owned();
     let refused = gathered.refused_logins.iter().find(|(of, _)| *of == name).map(|(_, count)| *count);
     IssuerLine {

@@ -6,9 +6,15 @@ use serde_json::{Value, json};
 
 use super::{
     gather::{Failing, Gathered, People},
+    look,
     screen::Screen,
 };
-use crate::plugin::testing::{condition, issuer_json, issuer_with_keys, moment as at, status, user};
+use crate::{
+    plugin::testing::{
+        condition, connection, issuer_json, issuer_with_keys, later_json, moment as at, put, status, user, user_json,
+    },
+    testing::ApiServer,
+};
 
 const NOW: &str = "2026-11-21T09:00:00Z";
 
@@ -170,4 +176,28 @@ fn programs_get_the_same_facts() {
     assert_eq!(json["issuers"][0]["next_rotation"], "2026-12-20T09:00:00Z");
     assert_eq!(json["people"], json!({"count": 2, "never_enrolled": 1, "disabled": 0}));
     assert_eq!(json["issuers"][0]["refused_logins"], 1);
+}
+
+#[tokio::test]
+async fn objects_of_a_later_version_are_told_of_and_the_rest_shown() {
+    let server = ApiServer::default();
+    put(&server, later_json("later"));
+    put(&server, issuer_json("vouch"));
+    put(&server, user_json("alice@example.com", 1));
+    for name in ["bob", "carol", "dan", "erin"] {
+        let mut person = user_json(&format!("{name}@example.com"), 1);
+        person["status"]["keyCount"] = "many".into();
+        put(&server, person);
+    }
+    let screen = look(&connection(&server), None, at(NOW)).await.unwrap();
+    assert_eq!(screen.issuers.iter().map(|issuer| issuer.name.as_str()).collect::<Vec<_>>(), ["vouch"]);
+    assert_eq!(screen.people.as_ref().unwrap().count, 5);
+    let text = screen.to_string();
+    assert!(
+        text.contains("\n? this version of kubectl-vouch cannot read VouchIssuer later: unknown variant"),
+        "{text}"
+    );
+    let people = "cannot read VouchUser bob-example.com, carol-example.com, dan-example.com and 1 more: invalid type";
+    assert!(text.contains(people), "{text}");
+    assert!(screen.unknown.iter().all(|told| told.contains("Update kubectl-vouch")), "{text}");
 }
