@@ -10,13 +10,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
+use vouch_crds::issuer::{KeyState, KeyStatus, SigningAlgorithm};
 
 use crate::reason::Reason;
 
-/// The states of signing keys, as the label of a gauge.
-pub const KEY_STATES: [&str; 4] = ["Next", "Active", "Retired", "Revoked"];
-/// What signing keys sign with, as the label of a gauge.
-pub const KEY_ALGORITHMS: [&str; 2] = ["ES256", "RS256"];
 /// Seconds; from a pass that finds nothing to do to one that waits for the API server's limit.
 const RECONCILE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 /// Seconds.
@@ -157,10 +154,12 @@ impl Metrics {
         self.ready.get_or_create(&labels(namespace, issuer)).set(ready.into());
     }
 
-    /// Notes the signing keys of an issuer that can be read: of each, one of [`KEY_ALGORITHMS`] and one of [`KEY_STATES`].
-    pub fn set_keys(&self, namespace: &str, issuer: &str, keys: &[(&'static str, &'static str)]) {
+    /// Notes the signing keys of an issuer that can be read.
+    pub fn set_keys(&self, namespace: &str, issuer: &str, keys: &[KeyStatus]) {
         for slot in key_labels(namespace, issuer) {
-            let count = keys.iter().filter(|key| **key == (slot.algorithm, slot.state)).count();
+            let counts =
+                |key: &&KeyStatus| (key.algorithm.as_str(), key.state.as_str()) == (slot.algorithm, slot.state);
+            let count = keys.iter().filter(counts).count();
             self.keys.get_or_create(&slot).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
@@ -205,10 +204,10 @@ impl Metrics {
 }
 
 fn key_labels<'a>(namespace: &'a str, issuer: &'a str) -> impl Iterator<Item = KeyLabels> + 'a {
-    let slots = KEY_ALGORITHMS.into_iter().flat_map(|algorithm| KEY_STATES.map(|state| (algorithm, state)));
+    let slots = SigningAlgorithm::ALL.into_iter().flat_map(|algorithm| KeyState::ALL.map(|state| (algorithm, state)));
     slots.map(move |(algorithm, state)| {
         let IssuerLabels { namespace, issuer } = labels(namespace, issuer);
-        KeyLabels { namespace, issuer, algorithm, state }
+        KeyLabels { namespace, issuer, algorithm: algorithm.as_str(), state: state.as_str() }
     })
 }
 

@@ -72,3 +72,32 @@ pub enum KeyState {
     /// Withdrawn at once, by request.
     Revoked,
 }
+
+impl KeyState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Retired, Self::Revoked];
+
+    /// As objects have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "Next",
+            Self::Active => "Active",
+            Self::Retired => "Retired",
+            Self::Revoked => "Revoked",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_described_in_the_words_of_objects() {
+        assert_eq!(json!(KeyState::ALL), json!(KeyState::ALL.map(KeyState::as_str)));
+        assert_eq!(json!(SigningAlgorithm::ALL), json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
+    }
+}

@@ -167,8 +167,8 @@ impl Kept {
 
     /// Shows in metrics how things stand, whatever becomes of the status.
     pub fn measure(&self, context: &Context, owner: &Owner) {
-        let keys = if self.report.readable { report::labels(&self.report.keys) } else { Vec::new() };
-        context.metrics.set_keys(&owner.namespace, &owner.name, &keys);
+        let keys = if self.report.readable { self.report.keys.as_slice() } else { &[] };
+        context.metrics.set_keys(&owner.namespace, &owner.name, keys);
         let next = self.report.next_rotation.as_ref().map(|at| at.0);
         context.metrics.set_next_rotation(&owner.namespace, &owner.name, next);
     }

@@ -192,22 +192,3 @@ const fn algorithm(algorithm: Algorithm) -> SigningAlgorithm {
         Algorithm::Rs256 => SigningAlgorithm::Rs256,
     }
 }
-
-/// The algorithm and state of each key, as the labels of a metric.
-#[must_use]
-pub fn labels(keys: &[KeyStatus]) -> Vec<(&'static str, &'static str)> {
-    let label = |key: &KeyStatus| {
-        let algorithm = match key.algorithm {
-            SigningAlgorithm::Es256 => Algorithm::Es256,
-            SigningAlgorithm::Rs256 => Algorithm::Rs256,
-        };
-        let state = match key.state {
-            KeyState::Next => "Next",
-            KeyState::Active => "Active",
-            KeyState::Retired => "Retired",
-            KeyState::Revoked => "Revoked",
-        };
-        (algorithm.as_str(), state)
-    };
-    keys.iter().map(label).collect()
-}

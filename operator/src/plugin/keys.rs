@@ -154,7 +154,7 @@ impl KeyTable {
         let mut keys: Vec<KeyRow> = published.map(|key| row(key, issuer.retention, next_rotation)).collect();
         // As an issuer that runs alone has them: by state, by algorithm, newest first.
         let state = |key: &KeyRow| ["active", "next", "retired"].iter().position(|state| *state == key.state);
-        keys.sort_by_key(|key| (state(key), algorithm(key.algorithm), Reverse(key.published_at)));
+        keys.sort_by_key(|key| (state(key), key.algorithm.as_str(), Reverse(key.published_at)));
         let revoked = status.keys.iter().filter(|key| key.state == KeyState::Revoked);
         let revoked = revoked.map(|key| RevokedKey {
             kid: key.kid.clone(),
@@ -212,7 +212,7 @@ impl fmt::Display for KeyTable {
             let (published, activated) = (at(Some(key.published_at)), at(key.activated_at));
             let next =
                 key.next.as_ref().map_or_else(|| "-".to_owned(), |next| format!("{} {}", next.step, at(Some(next.at))));
-            let algorithm = algorithm(key.algorithm);
+            let algorithm = key.algorithm.as_str();
             writeln!(f, "{:43}  {algorithm:9}  {:8}  {published:16}  {activated:16}  {next}", key.kid, key.state)?;
         }
         for key in &self.revoked {
@@ -222,13 +222,6 @@ impl fmt::Display for KeyTable {
             Some(Problem { reason, message }) => writeln!(f, "{reason}: {message}"),
             None => Ok(()),
         }
-    }
-}
-
-const fn algorithm(algorithm: SigningAlgorithm) -> &'static str {
-    match algorithm {
-        SigningAlgorithm::Es256 => "ES256",
-        SigningAlgorithm::Rs256 => "RS256",
     }
 }
 
