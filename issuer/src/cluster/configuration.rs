@@ -12,13 +12,13 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::watcher,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
-use vouch_crds::{API_VERSION, client::OidcClient, federation::AwsFederation, issuer::VouchIssuer};
+use vouch_crds::{client::OidcClient, federation::AwsFederation, issuer::VouchIssuer};
 
 use super::{Cluster, Collection};
 use crate::{
-    config::{self, Config},
+    config::{self, Config, objects},
     keys::describe,
     reload::{Refused, Taken, put_in_force},
     state::SharedIssuer,
@@ -169,8 +169,7 @@ impl Configuration {
         let absent =
             || ConfigurationFault::NoIssuer { name: self.name.clone(), namespace: self.cluster.namespace.clone() };
         let issuer = issuers.into_iter().next().ok_or_else(absent)?;
-        let refers =
-            |object: &Value| object.pointer("/spec/issuerRef/name").and_then(Value::as_str) == Some(&self.name);
+        let refers = |object: &Value| objects::issuer_of(object) == Some(&self.name);
         let federations = synced(&self.federations, "AwsFederation")?.into_iter().filter(refers);
         let clients = synced(&self.clients, "OidcClient")?.into_iter().filter(refers);
         let roots = self.roots(&issuer)?;
@@ -198,10 +197,8 @@ impl Configuration {
             let fault = roots.config_map.fault();
             return Err(ConfigurationFault::NotSynced { what: "ConfigMap", fault });
         }
-        Ok(seen.objects.get(name).map(|config_map| {
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": self.cluster.namespace},
-                "data": config_map.data})
-        }))
+        let found = seen.objects.get(name);
+        Ok(found.map(|config_map| objects::attestation_roots(&config_map.metadata, &config_map.data)))
     }
 
     /// Puts every change in force, until the process ends.
@@ -276,20 +273,13 @@ impl Reporter {
     }
 }
 
-/// Every object of a collection as a manifest: what people declare, and nothing that changes by itself.
+/// Every object of a collection as a manifest.
 fn synced(collection: &Collection<DynamicObject>, kind: &'static str) -> Result<Vec<Value>, ConfigurationFault> {
     let seen = collection.seen();
     if !seen.synced {
         return Err(ConfigurationFault::NotSynced { what: kind, fault: collection.fault() });
     }
-    let manifest = |object: &DynamicObject| {
-        json!({
-            "apiVersion": API_VERSION,
-            "kind": kind,
-            "metadata": {"name": object.metadata.name, "namespace": object.metadata.namespace},
-            "spec": object.data.get("spec"),
-        })
-    };
+    let manifest = |object: &DynamicObject| objects::declaration(kind, &object.metadata, object.data.get("spec"));
     Ok(seen.objects.values().map(|object| manifest(object)).collect())
 }
 

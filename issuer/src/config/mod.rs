@@ -10,6 +10,7 @@ mod document;
 pub mod federation;
 mod manifest;
 mod model;
+pub mod objects;
 mod problem;
 mod schema;
 #[cfg(test)]

@@ -7,12 +7,13 @@ use kube::{
     api::{ApiResource, ListParams},
     core::DynamicObject,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use vouch_crds::{
     client::OidcClient,
     federation::AwsFederation,
     issuer::{VouchIssuer, VouchIssuerSpec},
 };
+use vouch_issuer::config::objects::{self, attestation_roots, declaration};
 
 use super::{build, validate::Sibling};
 use crate::apply::{Kind, Live, OptionalApis, Owner};
@@ -61,12 +62,8 @@ pub async fn configuration(reader: &Client, owner: &Owner, spec: &VouchIssuerSpe
     let mut objects = Vec::new();
     for kind in [ApiResource::erase::<AwsFederation>(&()), ApiResource::erase::<OidcClient>(&())] {
         let found = list(reader, owner, &kind, &ListParams::default()).await?;
-        let refers = |object: &DynamicObject| issuer_of(object) == Some(owner.name.as_str());
-        let declared = |object: DynamicObject| {
-            json!({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": named(owner, &object.name_any()),
-                "spec": object.data.get("spec")})
-        };
-        objects.extend(found.into_iter().filter(refers).map(declared));
+        let ours = found.iter().filter(|object| issuer_of(object) == Some(owner.name.as_str()));
+        objects.extend(ours.map(|object| declaration(&kind.kind, &object.metadata, object.data.get("spec"))));
     }
     let roots = spec.authenticators.attestation_roots.as_ref().and_then(|roots| roots.config_map_ref.as_ref());
     if let Some(reference) = roots {
@@ -74,10 +71,7 @@ pub async fn configuration(reader: &Client, owner: &Owner, spec: &VouchIssuerSpe
         // The operator may list ConfigMaps, and has no need to get one.
         let only_that = ListParams::default().fields(&format!("metadata.name={name}"));
         let found = list(reader, owner, &kind, &only_that).await?.into_iter().find(|found| found.name_any() == *name);
-        objects.extend(found.map(|found| {
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": named(owner, &found.name_any()),
-                "data": found.data.get("data")})
-        }));
+        objects.extend(found.map(|found| attestation_roots(&found.metadata, found.data.get("data"))));
     }
     Ok(objects)
 }
@@ -85,11 +79,7 @@ pub async fn configuration(reader: &Client, owner: &Owner, spec: &VouchIssuerSpe
 /// The issuer that an object configures.
 #[must_use]
 pub fn issuer_of(object: &DynamicObject) -> Option<&str> {
-    object.data.pointer("/spec/issuerRef/name").and_then(Value::as_str)
-}
-
-fn named(owner: &Owner, name: &str) -> Value {
-    json!({"name": name, "namespace": owner.namespace})
+    objects::issuer_of(&object.data)
 }
 
 async fn list(

@@ -1,13 +1,13 @@
 //! Whether a `VouchIssuer` may be acted upon: named checks in order, of which the first that fails is what people read.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use serde_json::{Value, json};
+use kube::Resource as _;
+use serde_json::Value;
 use vouch_crds::{
-    API_VERSION,
     issuer::{StoreKind, VouchIssuer, VouchIssuerSpec},
     names::label,
 };
-use vouch_issuer::config::url::IssuerUrl;
+use vouch_issuer::config::{objects, url::IssuerUrl};
 
 use crate::{apply::Owner, reason::Reason};
 
@@ -171,9 +171,7 @@ fn runs_nothing_in_a_shared_controller(issuer: &VouchIssuer) -> Result<(), Refus
 /// # Errors
 /// Every mistake, with the object and the field that it is in.
 pub fn is_taken_by_pods(issuer: &VouchIssuer, others: Vec<Value>) -> Result<(), Refusal> {
-    let metadata = &issuer.metadata;
-    let declaration = json!({"apiVersion": API_VERSION, "kind": "VouchIssuer",
-        "metadata": {"name": metadata.name, "namespace": metadata.namespace}, "spec": issuer.spec});
+    let declaration = objects::declaration(&VouchIssuer::kind(&()), &issuer.metadata, &issuer.spec);
     let objects: Vec<Value> = [declaration].into_iter().chain(others).collect();
     let Err(problems) = vouch_issuer::config::load_objects(&objects) else { return Ok(()) };
     let problems: Vec<String> = problems.as_slice().iter().take(TOLD).map(ToString::to_string).collect();

@@ -5,16 +5,15 @@
 use std::{fmt::Display, sync::Arc, time::Instant};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Resource as _, ResourceExt as _};
 use serde::Serialize;
-use serde_json::json;
-use vouch_crds::{API_VERSION, duration::Duration, issuer::VouchIssuer, names::root_secret};
+use vouch_crds::{duration::Duration, issuer::VouchIssuer, names::root_secret};
 use vouch_iam::identity::EmailAddress;
 use vouch_issuer::{
     admin::{AdminError, Office, invite::Invitation},
     clock::SystemClock,
     cluster::Cluster,
-    config::{self, Config},
+    config::{self, Config, objects},
     identity::secrets::{ROOT_LENGTH, Secrets, SecretsError},
     store::kubernetes::{KubernetesStore, Scope},
 };
@@ -124,10 +123,8 @@ fn config(issuer: &VouchIssuer) -> Result<Config, Trouble> {
     if let Some(members) = spec.as_object_mut() {
         members.remove("authenticators");
     }
-    let (name, namespace) = (issuer.name_any(), issuer.namespace());
-    let metadata = json!({"name": name, "namespace": namespace});
-    let object = json!({"apiVersion": API_VERSION, "kind": "VouchIssuer", "metadata": metadata, "spec": spec});
-    config::load_objects(&[object]).map_err(|problems| Trouble::Declaration { name, problems })
+    let object = objects::declaration(&VouchIssuer::kind(&()), &issuer.metadata, spec);
+    config::load_objects(&[object]).map_err(|problems| Trouble::Declaration { name: issuer.name_any(), problems })
 }
 
 /// The issuer's root secret.

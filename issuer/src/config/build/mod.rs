@@ -15,6 +15,7 @@ pub use self::issuer::key_policy;
 use super::{
     Config, Setting,
     manifest::{Kind, Manifest},
+    objects::issuer_of,
     problem::{Place, Problem},
 };
 
@@ -107,7 +108,7 @@ fn same_namespace(issuer: &Manifest, manifests: &[Manifest], problems: &mut Vec<
 fn same_issuer(issuer: &Manifest, manifests: &[Manifest], problems: &mut Vec<Problem>) {
     let referring = manifests.iter().filter(|manifest| matches!(manifest.kind, Kind::AwsFederation | Kind::OidcClient));
     for manifest in referring {
-        if let Some(name) = manifest.text("/spec/issuerRef/name").filter(|name| *name != issuer.name) {
+        if let Some(name) = issuer_of(&manifest.value).filter(|name| *name != issuer.name) {
             let reason = format!("is {name}; the VouchIssuer here is {}", issuer.name);
             problems.push(manifest.problem("spec.issuerRef.name", reason));
         }
