@@ -1,7 +1,8 @@
 //! The audit trail: one JSON line per security event on standard output, never a secret.
 //!
 //! It fails closed. Whatever grants something (a session, a key, an assertion) first takes a place in the queue of lines,
-//! and is refused while there is none or lines cannot be written. Whatever takes something away is done in any case.
+//! and is refused while there is none or lines cannot be written. Whatever takes something away is done in any case, and
+//! has places of its own beyond those; what anybody can cause as often as they like never takes one of these.
 
 #[cfg(test)]
 mod tests;
@@ -66,14 +67,19 @@ impl Action {
         }
     }
 
-    /// Whether somebody can do more afterwards than before. Such a thing is not done without its line.
+    /// Whether it must not wait for whoever reads the trail: a right that is taken away, the rotation of a key. Everything
+    /// else is not done without its line.
     #[must_use]
-    pub const fn grants(self) -> bool {
+    pub const fn is_done_in_any_case(self) -> bool {
         match self {
-            Self::Invited | Self::Enrolled | Self::KeyAdded | Self::Login | Self::Minted | Self::Enabled => true,
-            Self::KeyRenamed | Self::KeyRemoved | Self::LoggedOutEverywhere | Self::Disabled | Self::SigningKey => {
-                false
-            }
+            Self::KeyRemoved | Self::LoggedOutEverywhere | Self::Disabled | Self::SigningKey => true,
+            Self::Invited
+            | Self::Enrolled
+            | Self::KeyAdded
+            | Self::KeyRenamed
+            | Self::Login
+            | Self::Minted
+            | Self::Enabled => false,
         }
     }
 }
@@ -181,35 +187,37 @@ impl Audit {
     /// without room, too: [`Audit::record_in`] takes whatever this answers.
     ///
     /// # Errors
-    /// Why no line would be written now of something that grants ([`Action::grants`]); it must not be done then.
+    /// Why no line would be written now of something that is not [done in any case](Action::is_done_in_any_case); it must
+    /// not be done then.
     pub async fn room_for(&self, action: Action) -> Result<Option<Room<'_>>, TrailFault> {
         match self.writer.room().await {
             Ok(room) => Ok(Some(room)),
-            Err(fault) if action.grants() => Err(fault),
-            Err(_) => Ok(None),
+            Err(_) if action.is_done_in_any_case() => Ok(None),
+            Err(fault) => Err(fault),
         }
     }
 
     /// Adds a line where there is room for it, as [`Audit::record`] does when none was found.
     pub fn record_in(&self, room: Option<Room<'_>>, now: Timestamp, event: &Event) {
-        let Some(room) = room else { return self.record(now, event) };
         self.counter.count(event.action, event.refused.is_some());
-        match line(now, event) {
-            Ok(line) => room.take(line),
-            Err(error) => self.lose(event, &error),
+        let line = match line(now, event) {
+            Ok(line) => line,
+            Err(error) => return self.lose(event, &error),
+        };
+        // A refused attempt has taken nothing away, and is repeated at will.
+        let took_away = event.action.is_done_in_any_case() && event.refused.is_none();
+        let aside = || if took_away { self.writer.room_aside() } else { None };
+        let room = room.or_else(|| self.writer.room_at_once()).or_else(aside);
+        if !room.is_some_and(|room| room.take(line)) {
+            self.counter.lose();
+            self.writer.lose();
         }
     }
 
-    /// Adds a line. It is for what must not wait for a reader of the trail (a right that is taken away, the rotation of a
-    /// key): where there is no room, the line is kept until there is. Of more than a thousand such the rest is lost, and
-    /// counted.
+    /// Adds a line, without waiting for room. Of what is done in any case, a thousand lines more are kept than of
+    /// everything else. A line without room is lost, and counted.
     pub fn record(&self, now: Timestamp, event: &Event) {
-        self.counter.count(event.action, event.refused.is_some());
-        match line(now, event).map(|line| self.writer.take_at_once(line)) {
-            Ok(true) => {}
-            Ok(false) => self.counter.lose(),
-            Err(error) => self.lose(event, &error),
-        }
+        self.record_in(None, now, event);
     }
 
     /// An event that cannot be written as a line.

@@ -58,6 +58,65 @@ async fn a_reader_that_has_stopped_holds_up_nobody_and_everything_comes_when_it_
     let read = read.join().unwrap();
     let count = |action: &str| read.lines().filter(|line| line.contains(action)).count();
     assert_eq!((count("minted"), count("key_removed")), (taken, ASIDE));
+    assert!(read.lines().is_sorted_by_key(|line| line.contains("key_removed")), "not in the order of what happened");
+}
+
+#[tokio::test]
+async fn what_anybody_can_repeat_at_will_takes_no_place_of_a_revocation() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let lost = EventCounter::default();
+    let audit = Audit::to(Box::new(writer)).counting(lost.clone());
+    while let Ok(room) = audit.room_for(Action::Minted).await {
+        audit.record_in(room, Timestamp::UNIX_EPOCH, &Event::new(Action::Minted));
+    }
+    assert_eq!(audit.room_for(Action::KeyRenamed).await.unwrap_err(), TrailFault::Unread);
+    let refused = Event { refused: Some(ErrorCode::InvalidGrant), ..Event::new(Action::KeyRemoved) };
+    for _ in 0..=ASIDE {
+        audit.record(Timestamp::UNIX_EPOCH, &refused);
+    }
+    assert_eq!(lost.lost(), ASIDE as u64 + 1);
+    audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::Disabled));
+    assert_eq!(lost.lost(), ASIDE as u64 + 1);
+    let read = std::thread::spawn(move || std::io::read_to_string(reader).unwrap());
+    drop(audit);
+    assert!(read.join().unwrap().ends_with("\"action\":\"disabled\"}\n"));
+}
+
+#[tokio::test]
+async fn a_revocation_is_written_at_once_while_others_hold_every_place() {
+    let log = Log::default();
+    let audit = Audit::to(Box::new(log.clone()));
+    let mut waiting = Vec::new();
+    for _ in 0..QUEUE {
+        waiting.push(audit.room_for(Action::Login).await.unwrap());
+    }
+    audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::Disabled));
+    let told = async || String::from_utf8_lossy(&log.0.lock().unwrap()).contains("disabled");
+    until("the line is written", told).await;
+    drop(waiting);
+}
+
+/// Ends the thread that writes to it.
+struct Broken;
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        std::panic::resume_unwind(Box::new("broken"))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_granted_when_the_thread_that_writes_has_ended() {
+    let lost = EventCounter::default();
+    let audit = Audit::to(Box::new(Broken)).counting(lost.clone());
+    audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::Minted));
+    until("the thread has ended", async || audit.room_for(Action::Minted).await.is_err()).await;
+    audit.record(Timestamp::UNIX_EPOCH, &Event::new(Action::Disabled));
+    assert_eq!(lost.lost(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,8 @@
 //! The one thread that writes the trail. Whoever reads it may be slow, or gone: nobody but this thread waits for that, so
 //! that requests are answered, and administration commands have the database, however long it takes.
 //!
-//! Lines are not thrown away here before thousands wait. What cannot be written is tried again until it can, or the
-//! issuer ends. The log is told when something begins and when it ends, not of every line: whoever does not read the trail
+//! Every line waits in one queue and needs a place there, which is free again when the line has been written: that bounds
+//! what waits. What cannot be written is tried again until it can, or the issuer ends. The log is told when something begins and when it ends, not of every line: whoever does not read the trail
 //! may not read the log either, and writing it waits for that.
 
 use std::{
@@ -17,15 +17,12 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{
-    mpsc::{self, Permit, error::TrySendError},
-    oneshot,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Lines that may wait: half a megabyte, and several seconds of the busiest issuer.
 pub(super) const QUEUE: usize = 1024;
 
-/// Lines that may wait beside the queue, of what must not wait for room in it.
+/// Lines that may wait beyond those, of what is done in any case.
 pub(super) const ASIDE: usize = 1024;
 
 /// Lines of one system call.
@@ -46,27 +43,32 @@ pub enum TrailFault {
     /// The system says so.
     #[error("the audit trail cannot be written: {0}")]
     Unwritable(String),
-    /// The queue is full of lines.
+    /// Lines that wait have every place.
     #[error("nobody reads the audit trail")]
     Unread,
-    /// The queue is full of places, whose holders have not done yet what their lines will tell.
+    /// Those have every place who have not done yet what their lines will tell.
     #[error("too much waits for its place on the audit trail")]
     Crowded,
 }
 
 enum Entry {
-    /// With its newline.
-    Line(Vec<u8>),
+    /// With its newline, and the place that it takes until it is written.
+    Line(Vec<u8>, OwnedSemaphorePermit),
     /// Everything before it has been written.
     Mark(oneshot::Sender<()>),
 }
 
 /// A place in the queue. The line put there is written, whatever else happens in this process.
-pub struct Room<'a>(Permit<'a, Entry>);
+pub struct Room<'a> {
+    place: OwnedSemaphorePermit,
+    queue: &'a mpsc::UnboundedSender<Entry>,
+}
 
 impl Room<'_> {
-    pub(super) fn take(self, line: Vec<u8>) {
-        self.0.send(Entry::Line(line));
+    /// Whether the line will be written: not when the thread has ended.
+    #[must_use]
+    pub(super) fn take(self, line: Vec<u8>) -> bool {
+        self.queue.send(Entry::Line(line, self.place)).is_ok()
     }
 }
 
@@ -76,7 +78,7 @@ impl std::fmt::Debug for Room<'_> {
     }
 }
 
-/// What keeps lines from being written, and what becomes of those that find no room.
+/// What keeps lines from being written, and how many found no room.
 #[derive(Default)]
 struct Trouble {
     unwritable: ArcSwapOption<String>,
@@ -84,15 +86,8 @@ struct Trouble {
     stint: AtomicU64,
     /// The stint during which somebody waited for room in vain.
     unread: AtomicU64,
-    aside: Mutex<Aside>,
-}
-
-/// Lines that found no room in the queue.
-#[derive(Default)]
-struct Aside {
-    lines: Vec<Vec<u8>>,
-    /// Since the thread was last done.
-    lost: u64,
+    /// Lines for which there was no room, since the thread was last done.
+    lost: AtomicU64,
 }
 
 impl Trouble {
@@ -116,24 +111,10 @@ impl Trouble {
         TrailFault::Unread
     }
 
-    /// Keeps a line for when there is room; `false` when too many wait already.
-    fn put_aside(&self, line: Vec<u8>) -> bool {
-        let mut aside = self.aside();
-        if aside.lines.len() < ASIDE {
-            aside.lines.push(line);
-            return true;
-        }
-        aside.lost += 1;
-        let is_first = aside.lost == 1;
-        drop(aside);
-        if is_first {
+    fn lose(&self) {
+        if self.lost.fetch_add(1, Ordering::SeqCst) == 0 {
             tracing::error!("audit lines are being lost: too many wait to be written");
         }
-        false
-    }
-
-    fn aside(&self) -> std::sync::MutexGuard<'_, Aside> {
-        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The thread has something to write.
@@ -146,7 +127,7 @@ impl Trouble {
     /// The thread has written everything.
     fn done(&self) {
         let stint = self.stint.fetch_add(1, Ordering::SeqCst);
-        let lost = std::mem::take(&mut self.aside().lost);
+        let lost = self.lost.swap(0, Ordering::SeqCst);
         if lost > 0 {
             tracing::error!(lost, "audit lines were lost; what they told of was done all the same");
         }
@@ -162,22 +143,25 @@ const fn is_behind(stint: u64) -> bool {
 
 /// The queue in front of the thread. Dropped before `last_words`, which waits for the thread to empty it.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Entry>,
+    queue: mpsc::UnboundedSender<Entry>,
+    places: Arc<Semaphore>,
+    aside: Arc<Semaphore>,
     trouble: Arc<Trouble>,
     _last_words: LastWords,
 }
 
 impl Writer {
     pub(super) fn start(out: Box<dyn Write + Send>) -> Self {
-        let (queue, entries) = mpsc::channel(QUEUE);
+        let (queue, entries) = mpsc::unbounded_channel();
+        let [places, aside] = [QUEUE, ASIDE].map(|places| Arc::new(Semaphore::new(places)));
         let trouble = Arc::<Trouble>::default();
         let (alive, ended) = lifeline();
-        let pen = Pen { out, trouble: Arc::clone(&trouble) };
+        let pen = Pen { out, places: Arc::clone(&places), trouble: Arc::clone(&trouble) };
         let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || pen.write(entries, alive));
         if let Err(error) = thread {
             trouble.unwritable.store(Some(Arc::new(error.to_string())));
         }
-        Self { queue, trouble, _last_words: LastWords(Mutex::new(ended)) }
+        Self { queue, places, aside, trouble, _last_words: LastWords(Mutex::new(ended)) }
     }
 
     /// Why a line would not be written now.
@@ -190,35 +174,45 @@ impl Writer {
         if let Some(error) = self.trouble.unwritable.load().as_deref() {
             return Err(TrailFault::Unwritable(error.clone()));
         }
-        if let Ok(permit) = self.queue.try_reserve() {
-            return Ok(Room(permit));
+        if let Some(room) = self.room_at_once() {
+            return Ok(room);
         }
-        match tokio::time::timeout(PATIENCE, self.queue.reserve()).await {
-            Ok(Ok(permit)) => Ok(Room(permit)),
+        match tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(self.at(place)),
             Ok(Err(_)) => Err(TrailFault::Unread),
             Err(_) => Err(self.trouble.no_room()),
         }
     }
 
-    /// Puts a line there, or aside when there is no room at this moment. Whether it will be written.
-    #[must_use]
-    pub(super) fn take_at_once(&self, line: Vec<u8>) -> bool {
-        match self.queue.try_send(Entry::Line(line)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(Entry::Line(line))) => self.trouble.put_aside(line),
-            Err(_) => false,
-        }
+    /// A place for a line, if there is one at this moment.
+    pub(super) fn room_at_once(&self) -> Option<Room<'_>> {
+        Arc::clone(&self.places).try_acquire_owned().ok().map(|place| self.at(place))
+    }
+
+    /// A place for the line of what is done in any case, beyond those that everybody gets.
+    pub(super) fn room_aside(&self) -> Option<Room<'_>> {
+        Arc::clone(&self.aside).try_acquire_owned().ok().map(|place| self.at(place))
+    }
+
+    const fn at(&self, place: OwnedSemaphorePermit) -> Room<'_> {
+        Room { place, queue: &self.queue }
+    }
+
+    /// There was no room for a line.
+    pub(super) fn lose(&self) {
+        self.trouble.lose();
     }
 
     /// Puts a line there, however long that takes.
     pub(super) async fn take(&self, line: Vec<u8>) -> Result<(), TrailFault> {
-        self.queue.send(Entry::Line(line)).await.map_err(|_| TrailFault::Unread)
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| TrailFault::Unread)?;
+        if self.at(place).take(line) { Ok(()) } else { Err(TrailFault::Unread) }
     }
 
     /// Returns when everything put there before has been written.
     pub(super) async fn written(&self) -> Result<(), TrailFault> {
         let (mark, reached) = oneshot::channel();
-        self.queue.send(Entry::Mark(mark)).await.map_err(|_| TrailFault::Unread)?;
+        self.queue.send(Entry::Mark(mark)).map_err(|_| TrailFault::Unread)?;
         reached.await.map_err(|_| TrailFault::Unread)
     }
 }
@@ -236,22 +230,36 @@ impl Drop for LastWords {
 
 struct Pen {
     out: Box<dyn Write + Send>,
+    places: Arc<Semaphore>,
     trouble: Arc<Trouble>,
 }
 
+/// Nothing is written any more, and nobody waits for room.
+impl Drop for Pen {
+    fn drop(&mut self) {
+        self.places.close();
+    }
+}
+
 impl Pen {
-    fn write(mut self, mut entries: mpsc::Receiver<Entry>, _alive: Alive<()>) {
+    fn write(mut self, mut entries: mpsc::UnboundedReceiver<Entry>, _alive: Alive<()>) {
         let mut batch = Vec::with_capacity(BATCH);
-        let (mut lines, mut marks) = (Vec::new(), Vec::new());
+        let (mut lines, mut places, mut marks) = (Vec::new(), Vec::with_capacity(BATCH), Vec::new());
         while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.trouble.begin();
             for entry in batch.drain(..) {
                 match entry {
-                    Entry::Line(line) => lines.extend_from_slice(&line),
+                    Entry::Line(line, place) => {
+                        lines.extend_from_slice(&line);
+                        places.push(place);
+                    }
                     Entry::Mark(mark) => marks.push(mark),
                 }
             }
-            self.put_with_those_aside(&mut lines, &entries);
+            if !lines.is_empty() {
+                self.put(&mut lines, &entries);
+            }
+            places.clear();
             if entries.is_empty() {
                 self.trouble.done();
             }
@@ -260,19 +268,10 @@ impl Pen {
                 let _ = mark.send(());
             }
         }
-        self.put_with_those_aside(&mut lines, &entries);
-    }
-
-    fn put_with_those_aside(&mut self, lines: &mut Vec<u8>, entries: &mpsc::Receiver<Entry>) {
-        let aside = std::mem::take(&mut self.trouble.aside().lines);
-        aside.iter().for_each(|line| lines.extend_from_slice(line));
-        if !lines.is_empty() {
-            self.put(lines, entries);
-        }
     }
 
     /// Writes all of `lines`, if need be again and again; gives up only when the issuer ends.
-    fn put(&mut self, lines: &mut Vec<u8>, entries: &mpsc::Receiver<Entry>) {
+    fn put(&mut self, lines: &mut Vec<u8>, entries: &mpsc::UnboundedReceiver<Entry>) {
         let mut rest = lines.as_slice();
         while let Err(error) = self.attempt(&mut rest) {
             if self.trouble.unwritable.swap(Some(Arc::new(error.to_string()))).is_none() {
