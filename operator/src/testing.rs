@@ -34,6 +34,7 @@ pub(crate) struct Call {
     pub(crate) query: String,
     /// The body is to be applied, not merged.
     pub(crate) applies: bool,
+    pub(crate) body: Value,
 }
 
 impl Call {
@@ -172,6 +173,7 @@ impl ApiServer {
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
             applies,
+            body: body.clone(),
         };
         server.calls.push(call.clone());
         if let Some(code) = server.fault.as_ref().and_then(|fault| fault(&call)) {
@@ -204,7 +206,7 @@ impl Server {
             }
             "PUT" => self.replace(&path, body),
             "PATCH" if call.applies => self.apply(&path, &call.query, body),
-            "PATCH" => self.merge(&path, &body),
+            "PATCH" => self.merge(call, &path, &body),
             "DELETE" => match self.objects.remove(&path) {
                 Some(object) => (StatusCode::OK, object),
                 None => failure(404, "not found"),
@@ -255,19 +257,18 @@ impl Server {
         if existing.is_some() && !query.contains("force=true") {
             return failure(409, "Apply failed with 1 conflict: conflict with \"somebody\"");
         }
-        let manager =
-            query.split('&').find_map(|pair| pair.strip_prefix("fieldManager=")).unwrap_or_default().to_owned();
+        let manager = manager(query);
         let fields = fields(&body);
         let mut object = existing.unwrap_or_else(|| json!({}));
         merge(&mut object, std::mem::take(&mut body));
-        if query.contains("dryRun=All") {
-            return (StatusCode::OK, object);
-        }
         if manager == names::FIELD_MANAGER {
-            object["metadata"]["managedFields"] = json!([{
+            let ours = json!({
                 "manager": manager, "operation": "Apply", "apiVersion": object["apiVersion"],
                 "fieldsType": "FieldsV1", "fieldsV1": fields,
-            }]);
+            });
+            let before = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+            let others = before.into_iter().filter(|entry| entry["manager"] != names::FIELD_MANAGER);
+            object["metadata"]["managedFields"] = [ours].into_iter().chain(others).collect();
         }
         let object = self.stamp(object);
         self.objects.insert(path.to_owned(), object.clone());
@@ -295,17 +296,27 @@ impl Server {
         (StatusCode::OK, object)
     }
 
-    fn merge(&mut self, path: &str, body: &Value) -> (StatusCode, Value) {
+    fn merge(&mut self, call: &Call, path: &str, body: &Value) -> (StatusCode, Value) {
         let Some(mut object) = self.objects.get(path).cloned() else { return failure(404, "not found") };
-        let named = body.pointer("/metadata/resourceVersion");
-        if named.is_some_and(|version| Some(version) != object.pointer("/metadata/resourceVersion")) {
-            return failure(409, "the object has been modified");
+        for precondition in ["/metadata/resourceVersion", "/metadata/uid"] {
+            let named = body.pointer(precondition);
+            if named.is_some_and(|named| Some(named) != object.pointer(precondition)) {
+                return failure(409, "the object has been modified");
+            }
         }
         let before = object.clone();
         merge(&mut object, body.clone());
         // What changes nothing is not stored, and no watch tells of it.
         if object == before {
             return (StatusCode::OK, object);
+        }
+        // Whoever changes a field is its manager.
+        if let (Some(managers), None) =
+            (object.pointer_mut("/metadata/managedFields"), body.pointer("/metadata/managedFields"))
+            && let (Some(managers), manager) = (managers.as_array_mut(), manager(&call.query))
+            && manager != names::FIELD_MANAGER
+        {
+            managers.push(json!({"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {}}));
         }
         let object = self.stamp(object);
         self.objects.insert(path.to_owned(), object.clone());
@@ -320,6 +331,10 @@ impl Server {
         }
         object
     }
+}
+
+fn manager(query: &str) -> String {
+    query.split('&').find_map(|pair| pair.strip_prefix("fieldManager=")).unwrap_or_default().to_owned()
 }
 
 fn failure(code: u16, message: &str) -> (StatusCode, Value) {

@@ -91,13 +91,12 @@ async fn carry_out(
             }
             let mut object = patch(held, owner, &desired, Some(&uid)).await;
             let objects = api(held, owner, desired.kind());
-            if object.as_ref().is_err_and(|error| Category::of(error) == Category::Invalid)
-                && repair::is_valid_elsewhere(&objects, &desired).await
-            {
-                repair::set_lists(&objects, &desired, &uid).await.map_err(failed)?;
+            if object.as_ref().is_err_and(|error| Category::of(error) == Category::Invalid) {
+                repair::set(&objects, &desired, &uid).await.map_err(failed)?;
                 object = patch(held, owner, &desired, Some(&uid)).await;
             }
-            Ok(Some((desired.kind(), object.map_err(failed)?)))
+            let object = repair::end(&objects, object.map_err(failed)?).await.map_err(failed)?;
+            Ok(Some((desired.kind(), object)))
         }
         Action::Delete { kind, name, uid } => {
             let only_that = Preconditions { uid: Some(uid), resource_version: None };

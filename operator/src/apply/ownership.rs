@@ -8,7 +8,10 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 use vouch_crds::names::{self, annotation};
 
-use super::desired::{Desired, Owner};
+use super::{
+    desired::{Desired, Owner},
+    repair,
+};
 
 /// Whose an existing object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +35,13 @@ pub fn whose(owner: &Owner, live: &DynamicObject) -> Whose {
     }
 }
 
-/// Whether applying `desired` would change nothing.
+/// Whether applying `desired` would change nothing, and nothing that was begun is to be ended.
 #[must_use]
 pub fn is_as_applied(desired: &Desired, live: &DynamicObject) -> bool {
     let noted = live.metadata.annotations.as_ref().and_then(|annotations| annotations.get(annotation::APPLIED));
     noted.map(String::as_str) == desired.digest()
         && applied_fields(live).is_some_and(|fields| owns_object(desired, fields))
+        && !repair::is_under_way(live)
 }
 
 /// The fields that we have applied and nobody has changed since.

@@ -8,6 +8,7 @@
 )]
 
 mod configuration;
+mod refused;
 
 use std::sync::Arc;
 
@@ -150,27 +151,6 @@ async fn what_a_hand_changes_in_an_owned_object_is_put_back() {
     world.server.edit(SERVICE, "/spec/ports", None);
     assert_eq!(world.writes().await, [format!("PATCH {SERVICE}")]);
     assert_eq!(world.server.get(SERVICE).unwrap()["spec"]["ports"][0]["port"], 80);
-}
-
-#[tokio::test]
-async fn an_item_of_a_list_that_a_hand_has_replaced_is_put_back() {
-    let world = World::new();
-    world.pass().await.unwrap();
-    world.server.edit(SERVICE, "/spec/ports", Some(json!([{"name": "http", "port": 81, "protocol": "TCP"}])));
-    let server = world.server.clone();
-    // The API server refuses our port beside theirs.
-    let both = move |call: &crate::testing::Call| call.applies && call.path == SERVICE;
-    let refused = std::sync::atomic::AtomicBool::new(false);
-    world.server.fail(move |call| {
-        let first = both(call) && !refused.swap(both(call), std::sync::atomic::Ordering::SeqCst);
-        first.then_some(422)
-    });
-    world.pass().await.unwrap();
-    let service = server.get(SERVICE).unwrap();
-    assert_eq!(service["spec"]["ports"][0]["port"], 80);
-    let managers = service["metadata"]["managedFields"].as_array().unwrap();
-    assert!(managers.iter().all(|entry| entry["manager"] == "vouch-operator"), "{managers:?}");
-    assert_eq!(world.writes().await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -319,33 +299,6 @@ async fn a_write_that_is_refused_is_told_and_the_others_are_done() {
     assert_eq!(error.category(), Category::Transient);
     assert_eq!(world.condition("Ready"), "False NotApplied could not create Service login: the test says so");
     assert!(world.server.get(DEPLOYMENT).is_some());
-}
-
-#[tokio::test]
-async fn an_object_that_is_invalid_to_the_api_server_is_told_once_and_tried_again_minutes_later() {
-    let world = World::new();
-    world.pass().await.unwrap();
-    world.pods_serve(3);
-    world.pass().await.unwrap();
-    let running = world.server.get(DEPLOYMENT);
-    world.declare(json!({"deployment": {"annotations": {"team": "identity"}, "log": "debug"}}));
-    let deployments = DEPLOYMENT.trim_end_matches("/login");
-    world.server.fail(move |call| (call.applies && call.path.starts_with(deployments)).then_some(422));
-    let error = world.pass().await.unwrap_err();
-    assert_eq!(error.category(), Category::Invalid);
-    assert!(failure::delay(error.category(), 0, 0.0) >= Duration::from_secs(150));
-    assert_eq!(world.condition("Ready"), "False Invalid could not update Deployment login: the test says so");
-    assert_eq!(world.condition("Available"), "True AsDeclared 3 of 3 pods serve.");
-    assert_eq!(world.server.get(DEPLOYMENT), running, "what is refused is not brought in by halves");
-    let told = || world.events().iter().filter(|reason| *reason == "Invalid").count();
-    assert_eq!(told(), 1);
-    let before = world.versions();
-    assert!(world.pass().await.is_err());
-    assert_eq!(world.versions(), before, "what is not changed wakes nobody");
-    assert_eq!(told(), 1);
-    world.server.recover();
-    world.pass().await.unwrap();
-    assert!(world.condition("Ready").starts_with("False RollingOut") || world.condition("Ready").starts_with("True"));
 }
 
 #[tokio::test]
