@@ -2,8 +2,8 @@
 //! seconds for it, and reads what it has said only when that was not enough.
 //!
 //! It never repeats what may have been done: a request that was not heard, or that was turned away, is sent again whatever it
-//! is; one of unknown outcome only when it reads, or when a second time changes nothing (a patch is of one person's status at
-//! one version, or sets a value).
+//! is; one of unknown outcome only when it reads. A proxy says 503 also of what it has passed on, and the second time a change
+//! would find its own first time: a conflict, and then nothing left to do.
 
 use std::{
     error::Error,
@@ -97,7 +97,7 @@ fn pause<B>(target: &Target, outcome: &Result<Response<B>, BoxError>) -> Option<
         StatusCode::TOO_MANY_REQUESTS => true,
         // Of a pod behind a proxy nothing is known but that it is not there.
         StatusCode::SERVICE_UNAVAILABLE => {
-            ["get", "list", "watch", "patch"].contains(&target.verb) && !target.resource.ends_with("/proxy")
+            ["get", "list", "watch"].contains(&target.verb) && !target.resource.ends_with("/proxy")
         }
         _ => false,
     };
@@ -134,10 +134,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_done_is_sent_again_and_what_may_have_been_only_where_that_changes_nothing() {
+    fn what_was_not_done_is_sent_again_and_what_may_have_been_only_where_it_reads() {
         let busy = answer(429, None);
         let away = answer(503, None);
-        for (method, unclear) in [("GET", true), ("PATCH", true), ("POST", false), ("DELETE", false), ("PUT", false)] {
+        for (method, unclear) in [("GET", true), ("PATCH", false), ("POST", false), ("DELETE", false), ("PUT", false)] {
             assert_eq!(paused(method, PEOPLE, &busy), Some(PAUSE), "{method}");
             assert_eq!(paused(method, PEOPLE, &refused()), Some(PAUSE), "{method}");
             assert_eq!(paused(method, PEOPLE, &away).is_some(), unclear, "{method}");

@@ -19,7 +19,7 @@ that was not carried out prints on stdout, in place of its answer, an object who
 and, where there are any, `causes`. `vouch-issuer` prints the same.
 
 An API server that cannot be reached for a moment, or asks for patience (429, 503), is asked again, for five seconds in all and
-as often as its `Retry-After` allows; a request that may have been carried out only when a second time changes nothing.
+as often as its `Retry-After` allows; a request that may have been carried out only when it reads.
 ";
 
 /// The whole page.
