@@ -9,12 +9,10 @@ use kube::{
 };
 
 use tower::{buffer::BufferLayer, retry::RetryLayer};
-use vouch_issuer::admin::FrontEnd;
+use vouch_issuer::{admin::FrontEnd, cluster::CONNECT_TIMEOUT};
 
 use super::{args::ClusterArgs, patience::Patience, refusal::Refusals, trouble::Trouble};
 
-/// How long a connection may take: a person waits.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take. Nothing here reads more than a page at a time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests that wait to be sent; a few are made at once, for the metrics of pods.
