@@ -11,7 +11,8 @@ use vouch_iam::identity::EmailAddress;
 use super::{AdminError, Office, moment, users::about};
 use crate::{
     audit::Action,
-    identity::invite::InviteCode,
+    config::Config,
+    identity::{invite::InviteCode, secrets::Secrets},
     store::{
         StoreError,
         record::{Invite, UserId, UserRecord},
@@ -70,15 +71,29 @@ impl fmt::Display for Invited {
     }
 }
 
-impl Office {
+/// An [`Office`] that invites: only this needs what the issuer declares, and the secret with which codes are hashed.
+#[derive(Debug)]
+pub struct InviteOffice {
+    office: Office,
+    config: Config,
+    secrets: Secrets,
+}
+
+impl InviteOffice {
+    /// On the records of `office`. `secrets` are the issuer's; whatever was hashed with others would be worthless.
+    #[must_use]
+    pub const fn new(office: Office, config: Config, secrets: Secrets) -> Self {
+        Self { office, config, secrets }
+    }
+
     /// Makes a one-time invite. An earlier one, redeemed or not, is replaced.
     ///
     /// # Errors
     /// When the person may not be invited, or the store fails; no code works then.
     pub async fn invite(&self, invitation: &Invitation) -> Result<Invited, AdminError> {
-        let now = self.now();
+        let now = self.office.now();
         if !self.config.enrollment.invites {
-            return Err(AdminError::InvitesOff(self.front_end.clone()));
+            return Err(AdminError::InvitesOff(self.office.front_end.clone()));
         }
         self.member(&invitation.email)?;
         let groups = self.invited_groups(invitation)?;
@@ -87,9 +102,10 @@ impl Office {
         let invite = Invite { hash: code.hash(&self.secrets), expires_at, used_at: None };
         self.ensure(&invitation.email, now).await?;
         let (user, replaced) = self
+            .office
             .change(&invitation.email, |user| {
                 if user.disabled {
-                    let front_end = self.front_end.clone();
+                    let front_end = self.office.front_end.clone();
                     return Err(AdminError::Disabled { email: user.email.clone(), front_end });
                 }
                 if let Some(groups) = &groups {
@@ -106,12 +122,25 @@ impl Office {
         Ok(Invited { email: user.email, groups: user.groups, expires_at, command, code, enrolled_keys, replaced, now })
     }
 
+    /// The address, when it belongs to the organisation.
+    fn member(&self, email: &EmailAddress) -> Result<(), AdminError> {
+        let organization = &self.config.organization;
+        if organization.contains(email) {
+            return Ok(());
+        }
+        Err(AdminError::ForeignDomain {
+            email: email.clone(),
+            organization: organization.name.clone(),
+            domains: organization.email_domains.iter().map(ToString::to_string).collect(),
+        })
+    }
+
     /// The groups to set, sorted; `None` leaves them as they are.
     fn invited_groups(&self, invitation: &Invitation) -> Result<Option<Vec<String>>, AdminError> {
         if invitation.groups.is_empty() {
             return Ok(None);
         }
-        if self.declared(&invitation.email).is_some() {
+        if self.office.declared(&invitation.email).is_some() {
             return Err(AdminError::Declared { email: invitation.email.clone(), what: "the groups" });
         }
         let mut groups = invitation.groups.clone();
@@ -133,10 +162,10 @@ impl Office {
 
     /// Makes the person's record when there is none.
     async fn ensure(&self, email: &EmailAddress, now: Timestamp) -> Result<(), AdminError> {
-        if self.records.user_by_email(email).await?.is_some() {
+        if self.office.records.user_by_email(email).await?.is_some() {
             return Ok(());
         }
-        match self.records.create(&new_user(email.clone(), now)).await {
+        match self.office.records.create(&new_user(email.clone(), now)).await {
             Ok(_) | Err(StoreError::Taken(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -20,9 +20,9 @@ pub use self::{front_end::FrontEnd, records::Records, text::moment};
 use crate::{
     audit::Event,
     clock::SharedClock,
-    config::Config,
+    config::DeclaredUser,
     database::{Database, DatabaseError},
-    identity::secrets::{Secrets, SecretsError},
+    identity::secrets::SecretsError,
     keys::KeyStoreFault,
     store::{StoreError, Stored, record::UserRecord, sqlite::SqliteStore},
 };
@@ -118,11 +118,11 @@ pub enum AdminError {
     Random,
 }
 
-/// The records of people, and what is declared.
+/// The records of people. It needs neither the issuer's configuration nor a secret, so that a person is stopped also while
+/// those cannot be read.
 pub struct Office {
-    config: Arc<Config>,
+    declared: Vec<DeclaredUser>,
     records: Arc<dyn Records>,
-    secrets: Secrets,
     clock: SharedClock,
     front_end: FrontEnd,
 }
@@ -134,48 +134,26 @@ impl std::fmt::Debug for Office {
 }
 
 impl Office {
-    /// On any records. `secrets` are the issuer's; invites are hashed with them.
+    /// On any records. What a manifest says of people in `declared` is not overruled; in a cluster the records are the
+    /// declarations.
     #[must_use]
     pub fn new(
-        config: Config,
+        declared: Vec<DeclaredUser>,
         records: Arc<dyn Records>,
-        secrets: Secrets,
         clock: SharedClock,
         front_end: FrontEnd,
     ) -> Self {
-        Self { config: Arc::new(config), records, secrets, clock, front_end }
+        Self { declared, records, clock, front_end }
     }
 
     /// On the database of an issuer that runs alone.
-    ///
-    /// # Errors
-    /// When the database holds no root secret.
-    pub async fn open(
-        config: Config,
-        database: &Database,
-        clock: SharedClock,
-        front_end: FrontEnd,
-    ) -> Result<Self, AdminError> {
-        let secrets = Secrets::load(database).await?;
-        let records = Arc::new(SqliteStore::new(database.clone()));
-        Ok(Self::new(config, records, secrets, clock, front_end))
+    #[must_use]
+    pub fn open(declared: Vec<DeclaredUser>, database: &Database, clock: SharedClock, front_end: FrontEnd) -> Self {
+        Self::new(declared, Arc::new(SqliteStore::new(database.clone())), clock, front_end)
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// The address, when it belongs to the organisation.
-    fn member(&self, email: &EmailAddress) -> Result<(), AdminError> {
-        let organization = &self.config.organization;
-        if organization.contains(email) {
-            return Ok(());
-        }
-        Err(AdminError::ForeignDomain {
-            email: email.clone(),
-            organization: organization.name.clone(),
-            domains: organization.email_domains.iter().map(ToString::to_string).collect(),
-        })
     }
 
     async fn user(&self, email: &EmailAddress) -> Result<Stored, AdminError> {

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Command, Failure, Files, KeysArgs, KeysCommand, Output, UsersArgs, UsersCommand, open, print};
+use super::{Command, Failure, Files, InviteArgs, KeysArgs, KeysCommand, Output, UsersArgs, UsersCommand, open, print};
 use crate::{
-    admin::{AdminError, Office, invite::Invitation, keys::KeyOffice},
+    admin::{
+        AdminError, Office,
+        invite::{Invitation, InviteOffice},
+        keys::KeyOffice,
+    },
     clock::SystemClock,
     database::Database,
+    identity::secrets::Secrets,
 };
 
 /// Carries out one command.
 pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failure> {
     match command {
-        Command::Invite(args) => {
-            let invitation = Invitation { email: args.person.email, groups: args.groups, expires: args.expires };
-            order(&args.person.files, output, async |office| office.invite(&invitation).await).await
-        }
+        Command::Invite(args) => invite(args, output).await,
         Command::Users(UsersArgs { command, files }) => match command.unwrap_or(UsersCommand::List) {
             UsersCommand::List => order(&files, output, async |office| office.users().await).await,
             UsersCommand::Show { email } => order(&files, output, async |office| office.show(&email).await).await,
@@ -46,6 +48,16 @@ pub(super) async fn manage(command: Command, output: Output) -> Result<(), Failu
     }
 }
 
+async fn invite(args: InviteArgs, output: Output) -> Result<(), Failure> {
+    let files = &args.person.files;
+    let (config, database) = open::open_own(files).await?;
+    let secrets = Secrets::load(&database).await.map_err(AdminError::from)?;
+    let office = Office::open(config.users.clone(), &database, Arc::new(SystemClock), files.front_end());
+    let office = InviteOffice::new(office, config, secrets);
+    let invitation = Invitation { email: args.person.email.clone(), groups: args.groups, expires: args.expires };
+    settled(&database, output, office.invite(&invitation)).await
+}
+
 async fn manage_keys(KeysArgs { command, files }: KeysArgs, output: Output) -> Result<(), Failure> {
     match command.unwrap_or(KeysCommand::Show) {
         KeysCommand::Show => order_keys(&files, output, async |office| office.keys().await).await,
@@ -63,7 +75,7 @@ async fn order<T: Serialize + std::fmt::Display>(
     work: impl AsyncFnOnce(&Office) -> Result<T, AdminError>,
 ) -> Result<(), Failure> {
     let (config, database) = open::open_own(files).await?;
-    let office = Office::open(config, &database, Arc::new(SystemClock), files.front_end()).await?;
+    let office = Office::open(config.users, &database, Arc::new(SystemClock), files.front_end());
     settled(&database, output, work(&office)).await
 }
 

@@ -27,19 +27,7 @@ pub struct Need {
     pub optional: bool,
 }
 
-const EVERY: &[&str] = &[
-    "status",
-    "invite",
-    "users",
-    "disable",
-    "enable",
-    "remove-key",
-    "logout",
-    "keys",
-    "rotate",
-    "revoke-key",
-    "accept-clock",
-];
+const ABOUT_ISSUERS: &[&str] = &["status", "invite", "keys", "rotate", "revoke-key", "accept-clock"];
 const PEOPLE: &[&str] = &["invite", "users", "disable", "enable", "remove-key", "logout"];
 const CHANGES_OF_PEOPLE: &[&str] = &["invite", "disable", "enable", "remove-key", "logout"];
 const CHANGES_OF_STATUS: &[&str] = &["invite", "disable", "remove-key", "logout"];
@@ -56,7 +44,7 @@ const fn optional(group: &'static str, resource: &'static str, verbs: &'static [
 
 /// Everything that is needed by anything.
 pub const NEEDS: &[Need] = &[
-    required(EVERY, "vouchissuers", &["list"]),
+    required(ABOUT_ISSUERS, "vouchissuers", &["list"]),
     required(ORDERS, "vouchissuers", &["get", "patch"]),
     required(PEOPLE, "vouchusers", &["list"]),
     // When somebody else changes the same person in the same moment.
@@ -116,7 +104,7 @@ neither role: it reaches every port of every pod of the namespace.
 pub fn page() -> String {
     let mut page = PAGE.to_owned();
     for need in NEEDS {
-        let commands = if need.commands == EVERY { "all".to_owned() } else { need.commands.join(", ") };
+        let commands = need.commands.join(", ");
         let name = need.suffix.map(|suffix| format!(", only `NAME{suffix}`")).unwrap_or_default();
         let group = if need.group.is_empty() { String::new() } else { format!(".{}", need.group) };
         let (resource, subresource) = need

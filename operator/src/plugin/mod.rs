@@ -80,7 +80,6 @@ async fn answer(
     cluster: &ClusterArgs,
     output: Output,
 ) -> Result<(), Trouble> {
-    let find = async || issuer::find(connection, cluster.issuer.as_deref()).await;
     let keys = async || IssuerKeys::try_from(&issuer::identify(connection, cluster.issuer.as_deref()).await?);
     let order = async |order: Order, patience: Patience| {
         print(output, &orders::give(connection, &keys().await?, &order, patience.timeout, Timestamp::now).await?)
@@ -89,7 +88,7 @@ async fn answer(
         ClusterCommand::Status => {
             print(output, &status::look(connection, cluster.issuer.as_deref(), Timestamp::now()).await?)
         }
-        ClusterCommand::People(command) => people::answer(connection, &*find().await?, command, output).await,
+        ClusterCommand::People(command) => people::answer(connection, cluster.issuer.as_deref(), command, output).await,
         ClusterCommand::Keys => print(output, &KeyTable::of(&keys().await?, Timestamp::now())),
         ClusterCommand::Rotate(patience) => order(Order::Rotate, patience).await,
         ClusterCommand::AcceptClock(patience) => order(Order::AcceptClock, patience).await,

@@ -112,15 +112,26 @@ pub enum Trouble {
         /// Those that are there.
         found: Vec<String>,
     },
-    /// What is declared or reported is of a later version.
+    /// What is declared or reported is of a later version, or was written past the schema.
     #[error(
-        "this version of kubectl-vouch cannot read {object}: {why}. Update kubectl-vouch to the version of the operator"
+        "this version of kubectl-vouch cannot read {object}: {why}. Update kubectl-vouch if the operator is newer; otherwise \
+         correct what was written by hand, or before an upgrade: kubectl edit"
     )]
     Unreadable {
         /// Its kind and its name, or those of several.
         object: String,
         /// Where, and what is wrong.
         why: String,
+    },
+    /// Somebody's object cannot be read.
+    #[error("{damage}. Whoever must be stopped is stopped without that: {}", disabling(object, namespace))]
+    UnreadablePerson {
+        /// What is wrong with it.
+        damage: StoreError,
+        /// Its name.
+        object: String,
+        /// Where.
+        namespace: String,
     },
     /// What the issuer declares is wrong.
     #[error("VouchIssuer {name} is not right, and nothing was done: {problems}")]
@@ -246,6 +257,11 @@ impl Trouble {
             Refusal::Unreachable(why) => Self::Unreachable { server, why },
         }
     }
+}
+
+/// The command that disables a person without a look at the rest of the object.
+fn disabling(object: &str, namespace: &str) -> String {
+    format!(r#"kubectl patch vouchuser {object} -n {namespace} --type merge -p '{{"spec":{{"disabled":true}}}}'"#)
 }
 
 /// What a right is about, in words.

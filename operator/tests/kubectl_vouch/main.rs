@@ -30,6 +30,7 @@ fn an_administrators_first_day() {
     rights::are_enough_and_needed(&cluster);
     trouble::with_two_issuers(&cluster);
     drop(operator);
+    people::when_no_issuer_can_be_read(&cluster);
 }
 
 #[test]

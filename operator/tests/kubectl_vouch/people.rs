@@ -1,5 +1,8 @@
 //! People: the verbs of an issuer that runs alone.
 
+use serde_json::json;
+use vouch_control_plane::until;
+
 use crate::plugin::Cluster;
 
 pub(crate) fn from_invite_to_logout(cluster: &Cluster) {
@@ -38,4 +41,63 @@ pub(crate) fn from_invite_to_logout(cluster: &Cluster) {
     assert!(words.contains("is not in a domain of Example Inc."), "{words}");
     let screen = cluster.vouch(&["status", "-o", "json"]).json();
     assert_eq!(screen["people"]["never_enrolled"], 1, "{screen}");
+}
+
+/// As after the definitions have been upgraded, and kubectl-vouch has not.
+pub(crate) fn when_no_issuer_can_be_read(cluster: &Cluster) {
+    let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
+    let patch = json!([{"op": "replace", "path": spec, "value": anything}]).to_string();
+    cluster.plane.told(&["patch", "crd", "vouchissuers.vouch.sh", "--type=json", "-p", &patch]);
+    for (name, spec, fault) in [
+        ("vouch", json!({"exposure": {"service": {"type": "CarrierPigeon"}}}), "cannot read VouchIssuer vouch"),
+        ("second", json!({"url": "http://second.example.com"}), "VouchIssuer second is not right"),
+    ] {
+        let patch = json!({"spec": spec}).to_string();
+        let later = ["patch", "vouchissuer", name, "-n", "vouch", "--type=merge", "-p", &patch];
+        until("the later definition", || cluster.plane.kubectl(&later).is_success());
+        let words = cluster.vouch(&["invite", "ivan@example.com", "--issuer", name]).refusal();
+        assert!(words.contains(fault), "{words}");
+        let said = cluster.vouch(&["logout", "alice@example.com", "--issuer", name]).answer();
+        assert!(said.contains("Every session of alice@example.com is over."), "{said}");
+    }
+    let said = cluster.vouch(&["disable", "alice@example.com"]).answer();
+    assert!(said.contains("alice@example.com is disabled"), "{said}");
+
+    let of_carol = |what: &str| {
+        let selector = "--field-selector=spec.email=carol@example.com";
+        cluster.plane.told(&[
+            "get",
+            "vouchusers",
+            "-n",
+            "vouch",
+            selector,
+            "-o",
+            &format!("jsonpath={{.items[0].{what}}}"),
+        ])
+    };
+    let key = json!({
+        "id": "8899aabbccddeeff", "credentialId": "BAUG", "name": "red", "attested": false,
+        "createdAt": "2026-01-01T00:00:00Z", "counter": 1, "credential": "of a later version",
+    });
+    let patch = json!({"status": {"keyCount": 1, "keys": [key]}}).to_string();
+    let name = of_carol("metadata.name");
+    cluster.plane.told(&[
+        "patch",
+        "vouchuser",
+        &name,
+        "-n",
+        "vouch",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &patch,
+    ]);
+    let words = cluster.vouch(&["disable", "carol@example.com"]).refusal();
+    let by_hand =
+        format!(r#"kubectl patch vouchuser {name} -n vouch --type merge -p '{{"spec":{{"disabled":true}}}}'"#);
+    assert!(words.contains(&by_hand), "{words}");
+    let words: Vec<&str> = by_hand.split(' ').skip(1).map(|word| word.trim_matches('\'')).collect();
+    cluster.plane.told(&words);
+    assert_eq!(of_carol("spec.disabled"), "true");
 }
