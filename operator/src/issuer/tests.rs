@@ -391,7 +391,12 @@ fn no_configuration_of_a_shared_ingress_controller_is_written_through_the_operat
         "nginx.org/location-snippets",
         "haproxy-ingress.github.io/config-backend",
     ] {
-        let message = refusal("exposure", json!({"ingress": {"annotations": {key: "access_log off;"}}}));
-        assert!(message.starts_with(&format!("spec.exposure.ingress.annotations: {key} puts text into")), "{message}");
+        for part in ["ingress", "service"] {
+            let message = refusal("exposure", json!({part: {"annotations": {key: "access_log off;"}}}));
+            assert!(
+                message.starts_with(&format!("spec.exposure.{part}.annotations: {key} puts text into")),
+                "{message}"
+            );
+        }
     }
 }

@@ -149,16 +149,19 @@ fn leaves_our_labels_alone(issuer: &VouchIssuer) -> Result<(), Refusal> {
 
 /// Whoever declares an issuer may have no right to make an Ingress: what is made for them must not be a way into a controller
 /// that others share, which snippets of its configuration are: `nginx.ingress.kubernetes.io/server-snippet`, F5's
-/// `nginx.org/location-snippets`, and haproxy-ingress' `haproxy-ingress.github.io/config-backend`.
+/// `nginx.org/location-snippets`, and haproxy-ingress' `haproxy-ingress.github.io/config-backend`, which it reads from a
+/// Service as well. These are the keys that are known; the bound is an admission policy.
 fn runs_nothing_in_a_shared_controller(issuer: &VouchIssuer) -> Result<(), Refusal> {
-    let annotations = issuer.spec.exposure.ingress.iter().flat_map(|ingress| ingress.annotations.keys());
+    let exposure = &issuer.spec.exposure;
+    let of_ingress = exposure.ingress.iter().flat_map(|ingress| ingress.annotations.keys()).map(|key| ("ingress", key));
+    let of_service = exposure.service.annotations.keys().map(|key| ("service", key));
     let is_configuration = |key: &str| {
         let name = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
         name.contains("snippet") || name.starts_with("config-")
     };
-    match annotations.into_iter().find(|key| is_configuration(key)) {
-        Some(key) => Err(invalid(format!(
-            "spec.exposure.ingress.annotations: {key} puts text into the configuration of the ingress controller, which \
+    match of_ingress.chain(of_service).find(|(_, key)| is_configuration(key)) {
+        Some((part, key)) => Err(invalid(format!(
+            "spec.exposure.{part}.annotations: {key} puts text into the configuration of an ingress controller, which \
              others share; remove it"
         ))),
         None => Ok(()),
