@@ -223,13 +223,17 @@ impl KindName for VouchIssuer {
 }
 
 /// Whether a watch has lost its connection or its place in history, which all do now and then. An API server that is away is
-/// told of once, by [`crate::api::outage`].
-fn has_only_ended(error: &watcher::Error) -> bool {
+/// told of once, by [`crate::api::outage`]; one that answers without its database says 500, which is the same outage.
+fn has_only_ended(error: &watcher::Error, is_away: bool) -> bool {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => failure::is_outage(error),
-        watcher::Error::WatchError(status) => status.code == 410 || failure::is_from_a_gateway(status.code),
+        | watcher::Error::WatchFailed(error) => {
+            failure::is_outage(error) || matches!(error, kube::Error::Api(status) if is_away && status.code == 500)
+        }
+        watcher::Error::WatchError(status) => {
+            status.code == 410 || failure::is_from_a_gateway(status.code) || (is_away && status.code == 500)
+        }
         watcher::Error::NoResourceVersion => false,
     }
 }
@@ -244,7 +248,7 @@ pub(crate) async fn drain<K: Resource<DynamicType = ()> + KindName>(
     let mut passes = Box::pin(passes);
     while let Some(outcome) = passes.next().await {
         match outcome {
-            Err(controller::Error::QueueError(error)) if has_only_ended(&error) => {
+            Err(controller::Error::QueueError(error)) if has_only_ended(&error, context.outage.is_on()) => {
                 tracing::debug!("a watch ended and begins anew: {}", failure::chain(&error));
             }
             Err(controller::Error::QueueError(error)) => {
@@ -267,6 +271,7 @@ mod tests {
 
     use futures::stream;
     use jiff::Timestamp;
+    use kube::core::Status;
     use serde_json::json;
 
     use super::*;
@@ -300,6 +305,17 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert!(!is_shown());
         controllers.abort();
+    }
+
+    #[test]
+    fn an_internal_error_is_told_of_unless_an_outage_is_told_of_already() {
+        let status =
+            || Box::new(Status { code: 500, message: "etcdserver: leader changed".into(), ..Status::default() });
+        for error in
+            [watcher::Error::WatchError(status()), watcher::Error::InitialListFailed(kube::Error::Api(status()))]
+        {
+            assert!(has_only_ended(&error, true) && !has_only_ended(&error, false), "{error}");
+        }
     }
 
     #[tokio::test]
