@@ -58,7 +58,7 @@ reasons! {
         "Set `spec.paused` to false.";
     Running(Normal): "`spec.paused` is false.", "Nothing.";
     Applied(Normal): "The operator has written or removed objects.", "Nothing.";
-    Invalid(Warning): "The object contradicts itself or the cluster in a way that its schema cannot see, the API server takes an object that is made of it for invalid, or this version of the operator cannot read it. What was made before goes on, and keys that exist rotate.",
+    Invalid(Warning): "The object contradicts itself or the cluster in a way that its schema cannot see, the API server takes an object that is made of it for invalid, or this version of the operator cannot read it. What was made before goes on, and keys that exist rotate unless `KeysReady` says that they do not.",
         "Change what the message names, or the rule of the cluster that it quotes; go forward to the version that could read the object. The operator tries again within five minutes.";
     ConfigurationRefused(Warning): "The objects that configure the issuer contradict each other, or one of them cannot be read. Pods go on with the configuration that they had: nothing that was changed since holds, and a pod that starts does not become ready.",
         "Change what the message names. The operator looks again within a minute.";

@@ -22,6 +22,9 @@ use crate::{
     status::{self, Finding, StatusError, merge, turned},
 };
 
+/// What the operator does about an object that it cannot read.
+pub const LET_BE: &str = "leaves it alone";
+
 /// An object of a kind, readable or not.
 #[derive(Debug, Clone)]
 pub enum Tolerant<K> {
@@ -70,11 +73,11 @@ impl Unreadable {
         &self.why
     }
 
-    /// That it is unreadable, and why.
+    /// That it is unreadable, what the operator does about it, and why.
     #[must_use]
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self, treatment: &str) -> Finding {
         let why = &self.why;
-        let message = format!("This version of the operator cannot read the object, and leaves it alone: {why}.");
+        let message = format!("This version of the operator cannot read the object, and {treatment}: {why}.");
         Finding::new(condition::READY, false, Reason::Invalid, message)
     }
 }
@@ -162,31 +165,35 @@ where
     match &*object {
         Tolerant::Readable(readable) => reconcile(Arc::clone(readable), context).await,
         Tolerant::Unreadable(unreadable) => {
-            report(&context, &*object, unreadable).await?;
+            report(&context, &*object, unreadable, &[unreadable.finding(LET_BE)]).await?;
             Ok(Action::await_change())
         }
     }
 }
 
-/// Says in a condition and an event that an object is unreadable, whatever its status is.
+/// Says in conditions, and of `Ready` in an event, what is found of an object that is unreadable, whatever its status is.
 ///
 /// # Errors
 /// When the condition cannot be written.
-pub async fn report<K>(context: &Context, object: &Tolerant<K>, unreadable: &Unreadable) -> Result<(), StatusError>
+pub async fn report<K>(
+    context: &Context,
+    object: &Tolerant<K>,
+    unreadable: &Unreadable,
+    findings: &[Finding],
+) -> Result<(), StatusError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
 {
-    let finding = unreadable.finding();
     let reported: &Reported = &unreadable.status().unwrap_or_default();
     let generation = unreadable.metadata.generation;
-    let findings = std::slice::from_ref(&finding);
     let next = Reported {
         conditions: merge(&reported.conditions, findings, generation, (context.now)()),
         observed_generation: generation,
     };
     let written = status::write(&context.held, object, Some(reported), &next).await?;
-    if written && turned(&reported.conditions, &finding) {
-        context.events.tell(object, finding.reason, "Reconcile", &finding.message).await;
+    let ready = findings.iter().find(|finding| finding.kind == condition::READY);
+    if let Some(ready) = ready.filter(|ready| written && turned(&reported.conditions, ready)) {
+        context.events.tell(object, ready.reason, "Reconcile", &ready.message).await;
     }
     Ok(())
 }

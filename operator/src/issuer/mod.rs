@@ -35,7 +35,7 @@ use crate::{
     keys::{self, Kept, KeysError},
     reason::Reason,
     status::{Finding, StatusError, Truth, turned},
-    tolerant::{self, Tolerant, Unreadable},
+    tolerant::{self, LET_BE, Tolerant, Unreadable},
 };
 
 /// How long an issuer that is as declared is left alone, at least.
@@ -151,28 +151,35 @@ async fn look_after_keys(
     unreadable: &Unreadable,
     context: &Context,
 ) -> Result<controller::Action, ReconcileError> {
-    let status = unreadable.status::<Option<VouchIssuerStatus>>();
-    let known = status.as_ref().ok().and_then(Option::as_ref);
-    let Some(pass) = Pass::begin(context, issuer, known) else { return Ok(controller::Action::await_change()) };
-    if status.is_err() {
+    let (status, unreported) = match unreadable.status::<Option<VouchIssuerStatus>>() {
+        Ok(status) => (status, None),
+        Err(error) => (None, Some(error)),
+    };
+    let Some(pass) = Pass::begin(context, issuer, status.as_ref()) else {
+        return Ok(controller::Action::await_change());
+    };
+    let paused = unreadable.spec::<Switch>().ok().map(|switch| switch.paused);
+    if let Some(error) = unreported {
         context.metrics.set_ready(&pass.owner.namespace, &pass.owner.name, false);
-        tolerant::report(context, issuer, unreadable).await?;
+        let keys = keys::unreported(error);
+        let findings = status::unreadable(unreadable.finding(LET_BE), Some(keys), paused);
+        tolerant::report(context, issuer, unreadable, &findings).await?;
         return Ok(pass.again(&Known::default()));
     }
-    let paused = unreadable.spec::<Switch>().is_ok_and(|switch| switch.paused);
-    let kept = match pass.has_keys() && !paused {
+    let kept = match pass.has_keys() && paused != Some(true) {
         true => Some(pass.keep_keys().await),
         false => None,
     };
     let keys = kept.as_ref().map(|kept| kept.report.clone());
-    let findings = status::unreadable(unreadable.finding(), keys.as_ref(), paused);
+    let treatment = if keys.is_some() { "leaves it alone but for its signing keys (see KeysReady)" } else { LET_BE };
+    let findings =
+        status::unreadable(unreadable.finding(treatment), keys.as_ref().map(|keys| keys.finding.clone()), paused);
     pass.conclude(Outcome { findings, known: Known { keys, ..Known::default() }, failed: None }, kept).await
 }
 
-/// What can be read of nearly every declaration.
+/// What can be read of nearly every declaration. An API server has filled it in.
 #[derive(Deserialize)]
 struct Switch {
-    #[serde(default)]
     paused: bool,
 }
 
@@ -235,8 +242,9 @@ impl<'a> Pass<'a> {
         for finding in
             findings.iter().filter(|finding| finding.kind == condition::READY || finding.kind == condition::PAUSED)
         {
-            let initially_off = finding.truth == Truth::False && finding.kind == condition::PAUSED && before.is_empty();
-            if turned(before, finding) && !initially_off {
+            let says_nothing = finding.kind == condition::PAUSED
+                && (finding.truth == Truth::Unknown || finding.truth == Truth::False && before.is_empty());
+            if turned(before, finding) && !says_nothing {
                 context.events.tell(*issuer, finding.reason, "Reconcile", &finding.message).await;
             }
             if finding.kind == condition::READY {

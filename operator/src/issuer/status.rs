@@ -87,11 +87,16 @@ pub fn unfinished(why: Option<&str>, keys: Option<&KeysReport>) -> Vec<Finding> 
     [ready.or(unknown), keys, why.map(|_| running())].into_iter().flatten().collect()
 }
 
-/// The conditions of an issuer that this version cannot read, of which `ready` says so.
+/// The conditions of an issuer that this version cannot read, of which `ready` says so. `paused` is not known when that
+/// cannot be read either.
 #[must_use]
-pub fn unreadable(ready: Finding, keys: Option<&KeysReport>, paused: bool) -> Vec<Finding> {
-    let pause = if paused { resting() } else { running() };
-    [Some(ready), keys.map(|keys| keys.finding.clone()), Some(pause)].into_iter().flatten().collect()
+pub fn unreadable(ready: Finding, keys: Option<Finding>, paused: Option<bool>) -> Vec<Finding> {
+    let pause = match paused {
+        Some(true) => resting(),
+        Some(false) => running(),
+        None => Finding { kind: condition::PAUSED, truth: Truth::Unknown, ..ready.clone() },
+    };
+    [Some(ready), keys, Some(pause)].into_iter().flatten().collect()
 }
 
 fn running() -> Finding {

@@ -5,12 +5,13 @@
 
 use jiff::Timestamp;
 use kube::Resource as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::Value;
 use vouch_crds::issuer::{Aws, KeyState, KeyStatus, Session, SigningKeys, VouchIssuer, VouchIssuerStatus};
 use vouch_keyring::{KeyPolicy, KeySet, Kid, PolicyError};
 
 use super::orders::Orders;
-use crate::tolerant::Tolerant;
+use crate::tolerant::{Tolerant, Unreadable};
 
 /// Nobody can tell how keys are to rotate.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +24,13 @@ pub enum UndeclaredError {
         "this version of the operator cannot read what signing keys follow (spec.url, spec.signingKeys, spec.session, \
          spec.paused); they stay as they are, and nothing rotates"
     )]
-    Unreadable(#[from] serde_json::Error),
+    Unreadable(#[source] serde_json::Error),
+    /// This version cannot read what it, or another, has reported.
+    #[error(
+        "this version of the operator cannot read what was reported of signing keys (status); they stay as they are: \
+         nothing rotates, and no key is revoked"
+    )]
+    Unreported(#[source] serde_json::Error),
 }
 
 /// What an issuer declares about its keys, and what is known of them.
@@ -43,14 +50,34 @@ pub struct Declared {
     pub status: VouchIssuerStatus,
 }
 
-/// What keys follow. An API server has filled in what was left out; where something is missing, the definition has it no more.
-#[derive(Deserialize)]
+/// What keys follow.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Followed {
     url: String,
     signing_keys: SigningKeys,
     session: Session,
     paused: bool,
+}
+
+impl Followed {
+    /// Reads it of an object that this version cannot read as a whole. An API server has filled in what was left out: where
+    /// something is missing, the definition has it no more, and a default of this version would be a guess.
+    fn of(issuer: &Unreadable) -> Result<Self, serde_json::Error> {
+        let followed: Self = issuer.spec()?;
+        match missing(&serde_json::to_value(&followed)?, &issuer.spec()?) {
+            Some(member) => Err(serde_json::Error::custom(format_args!("missing field `{member}`"))),
+            None => Ok(followed),
+        }
+    }
+}
+
+/// The first member, at any depth, that was read and not declared.
+fn missing(read: &Value, declared: &Value) -> Option<String> {
+    read.as_object()?.iter().find_map(|(name, read)| match declared.get(name) {
+        None => Some(name.clone()),
+        Some(declared) => missing(read, declared).map(|inner| format!("{name}.{inner}")),
+    })
 }
 
 impl Declared {
@@ -70,7 +97,10 @@ impl Declared {
                 };
                 (followed, issuer.status.clone().unwrap_or_default())
             }
-            Tolerant::Unreadable(issuer) => (issuer.spec()?, issuer.status()?),
+            Tolerant::Unreadable(issuer) => (
+                Followed::of(issuer).map_err(UndeclaredError::Unreadable)?,
+                issuer.status().map_err(UndeclaredError::Unreported)?,
+            ),
         };
         let Followed { url, signing_keys, session, paused } = followed;
         // Any token for AWS ends before the shortest session does.

@@ -190,6 +190,12 @@ async fn tell(context: &Context, owner: &Owner, notices: &[Notice]) {
     }
 }
 
+/// What is said of keys of which nobody can read what was reported.
+#[must_use]
+pub fn unreported(error: serde_json::Error) -> Finding {
+    report::undecided(Category::Invalid, failure::chain(&UndeclaredError::Unreported(error)))
+}
+
 /// Looks after the keys of an issuer, of which `status` was reported last.
 pub async fn keep(
     context: &Context,
