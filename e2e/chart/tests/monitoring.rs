@@ -86,7 +86,7 @@ fn every_alert_asks_for_what_there_is_and_says_what_to_do() {
     let objects = render(&["metrics.rules.enabled=true", "metrics.rules.alertLabels.team=identity"]);
     let groups = the(&objects, "PrometheusRule")["spec"]["groups"].as_array().unwrap();
     let alerts: Vec<&Value> = groups.iter().flat_map(|group| group["rules"].as_array().unwrap()).collect();
-    assert_eq!(alerts.len(), 15);
+    assert_eq!(alerts.len(), 16);
     for alert in alerts {
         let expression = alert["expr"].as_str().unwrap();
         assert!(!selectors(expression).is_empty(), "{expression}");
