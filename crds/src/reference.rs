@@ -56,10 +56,14 @@ fn members(schema: &Value, path: &str, page: &mut String) {
 }
 
 fn kind(schema: &Value) -> String {
-    let values: Vec<String> =
-        list(schema, "enum").filter_map(Value::as_str).map(|value| format!("`{value}`")).collect();
+    // That "" is as good as nothing need not be said.
+    let values = list(schema, "enum").filter_map(Value::as_str).filter(|value| !value.is_empty());
+    let values: Vec<String> = values.map(|value| format!("`{value}`")).collect();
     if !values.is_empty() {
         return values.join(", ");
+    }
+    if schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
+        return "text or whole number".to_owned();
     }
     match (text(schema, "type"), schema.get("items"), schema.get("additionalProperties")) {
         ("array", Some(item), _) => format!("list of {}", kind(item)),

@@ -1,7 +1,7 @@
 //! Pieces of schemas that several resources share. Every text and list is bounded: an API server estimates the cost of
 //! CEL rules from those bounds and refuses a definition whose rules might be too dear.
 
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 const DOMAIN: &str = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+";
@@ -85,6 +85,20 @@ pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
     text(317, &[(&qualified("self"), LABEL_KEY_SENTENCE)])
 }
 
+/// The key of a taint. Kubernetes' own types write `""` for none.
+pub(crate) fn taint_key(_: &mut SchemaGenerator) -> Schema {
+    text(317, &[(&format!("self == '' || ({})", qualified("self")), LABEL_KEY_SENTENCE)])
+}
+
+/// One of the values of an enumeration, or the `""` that Kubernetes' own types write for none.
+pub(crate) fn or_empty<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = T::json_schema(generator);
+    if let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        choices.push(json!({"type": "string", "const": ""}));
+    }
+    schema
+}
+
 /// Keys of labels.
 pub(crate) fn label_keys(generator: &mut SchemaGenerator) -> Schema {
     set(&label_key(generator), 10)
@@ -125,18 +139,41 @@ pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
     texts(63, &[(&keys, &about_keys), (&values, &about_values)])
 }
 
-/// Annotations. Together they stay below the 256 KiB that an object may have of them.
+/// Annotations. A value alone may be as long as Kubernetes lets all of an object be together, which no schema can add up.
 pub(crate) fn annotations(_: &mut SchemaGenerator) -> Schema {
     let keys = format!("self.all(key, {})", qualified("key.lowerAscii()"));
-    texts(4096, &[(&keys, "each key must be that of an annotation, such as example.com/team")])
+    texts(262_144, &[(&keys, "each key must be that of an annotation, such as example.com/team")])
 }
 
-/// The form of a [`quantity`]: so short that no comparison of two overflows.
-pub(crate) const QUANTITY: &str = "^[0-9]{1,9}([.][0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$";
+/// What `quantity()` may read as an amount and this definition does not take, so that no comparison of two overflows, in any
+/// evaluator: a minus, also in an exponent; an exponent above 19; more than nine digits behind the point, or eighteen in a row.
+/// Every character of it is dear: see [`quantity`].
+const NO_AMOUNT: &str = r"-|[eE]([^1]|..).|\\.\\d{10}|\\d{19}";
 
-/// An amount of a resource.
+/// CEL: whether `field` is an amount, as text or as a whole number. CEL tells the two apart by what only a text is equal to:
+/// not every evaluator knows `type()`.
+pub(crate) fn is_amount(field: &str) -> String {
+    format!(
+        "({field} == string({field}) ? isQuantity({field}) && !{field}.matches('{NO_AMOUNT}') && \
+         quantity({field}).isLessThan(quantity('9E')) : int({field}) >= 0)"
+    )
+}
+
+/// CEL: the amount that `field` is, by [`is_amount`].
+pub(crate) fn amount_of(field: &str) -> String {
+    format!("({field} == string({field}) ? quantity({field}) : quantity('0').add(int({field})))")
+}
+
+/// An amount of a resource, in the forms that Kubernetes takes. An older API server estimates the cost of its rules as if it
+/// could be as long as a request, whatever its `maxLength`.
 pub(crate) fn quantity(_: &mut SchemaGenerator) -> Schema {
-    pattern(16, QUANTITY, "must be an amount, such as 500m, 1.5 or 64Mi")
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "maxLength": 32,
+        "x-kubernetes-validations": [
+            {"rule": is_amount("self"), "message": "must be an amount, such as 2, 500m, 1.5 or 64Mi"},
+        ],
+    })
 }
 
 /// A key in the data of a ConfigMap or Secret.

@@ -1,7 +1,7 @@
 //! What the definition of `VouchIssuer` accepts, against what Kubernetes accepts, on a real API server: nothing that people
 //! may declare becomes an object that is refused, or one that the operator would write again and again.
 //!
-//! Every text below `spec.deployment` and `spec.exposure` is replaced by each of many that are right in one place and
+//! Every text below `spec.deployment` and `spec.exposure` is replaced by each of many values that are right in one place and
 //! nonsense in another. What the API server then takes of the `VouchIssuer`, it must take of everything made for it.
 #![allow(
     clippy::unwrap_used,
@@ -50,7 +50,11 @@ fn declaration() -> Value {
     })
 }
 
-/// Texts of which each is right somewhere.
+/// Texts of which each is right somewhere, and whole numbers.
+fn values() -> Vec<Value> {
+    texts().into_iter().map(Value::from).chain([-1, 0, 1, 1_073_741_824, i64::MAX].map(Value::from)).collect()
+}
+
 fn texts() -> Vec<String> {
     let short = [
         "",
@@ -92,9 +96,18 @@ fn texts() -> Vec<String> {
         "64Mi",
         "64MB",
         "1e3",
+        "1e19",
         "1e300",
+        "1E-9",
+        "1n",
         "1u",
+        "0.0625Gi",
+        "1073741824",
+        "999999999999999999",
+        "9Pi",
+        "9Ei",
         "1 G",
+        " 1",
         "999999999.999Ti",
         "NaN",
         "none",
@@ -115,21 +128,23 @@ fn places(schema: &Value, at: &str, found: &mut Vec<(String, bool)>) {
     if schema["additionalProperties"].is_object() {
         found.extend([(at.to_owned(), true), (format!("{at}/team"), false)]);
     }
-    if schema["type"] == "string" && schema["enum"].is_null() {
+    // Where Kubernetes' own types have an enumeration, it may be empty.
+    let is_text = schema["type"] == "string" && schema["enum"].as_array().is_none_or(|of| of.contains(&json!("")));
+    if is_text || schema["x-kubernetes-int-or-string"] == true {
         found.push((at.to_owned(), false));
     }
 }
 
-/// The declaration with another text in a place.
-fn changed(place: &str, is_key: bool, text: &str) -> Value {
+/// The declaration with another value in a place. `None` for a number in the place of a key.
+fn changed(place: &str, is_key: bool, value: &Value) -> Option<Value> {
     let mut object = declaration();
     let names = place.split('/').skip(1);
     let target = names.fold(&mut object["spec"], |target, name| match name {
         "0" => &mut target[0],
         name => &mut target[name],
     });
-    *target = if is_key { json!({text: "x"}) } else { json!(text) };
-    object
+    *target = if is_key { json!({value.as_str()?: "x"}) } else { value.clone() };
+    Some(object)
 }
 
 struct World {
@@ -182,6 +197,22 @@ async fn client(control_plane: &ControlPlane) -> Client {
     Client::try_from(config).unwrap()
 }
 
+/// Forms of Kubernetes' own types, which people copy from other manifests.
+fn forms_of_kubernetes() -> Vec<Value> {
+    let amounts = |amounts: Value| json!({"resources": {"limits": amounts}});
+    let toleration = |toleration: Value| json!({"tolerations": [toleration]});
+    vec![
+        amounts(json!({"cpu": 2, "memory": 1_073_741_824, "ephemeral-storage": 0})),
+        amounts(json!({"cpu": ".5", "memory": "1073741824", "ephemeral-storage": "1e9"})),
+        amounts(json!({"cpu": "+1.", "memory": "0.0625Gi", "ephemeral-storage": "1Pi"})),
+        amounts(json!({"cpu": "100u", "memory": "1E10", "ephemeral-storage": "1E"})),
+        json!({"resources": {"requests": {"cpu": 2, "memory": 1024}, "limits": {"cpu": "2000m", "memory": "1Ki"}}}),
+        toleration(json!({"key": "", "operator": "Exists", "value": "", "effect": ""})),
+        toleration(json!({"key": "dedicated", "operator": "", "value": "", "effect": ""})),
+        json!({"annotations": {"team": "x".repeat(5000)}}),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_server_takes_whatever_is_made_of_a_declaration_that_it_has_taken() {
     let control_plane = ControlPlane::start();
@@ -193,22 +224,33 @@ async fn an_api_server_takes_whatever_is_made_of_a_declaration_that_it_has_taken
         assert_eq!(world.fault(desired).await, None);
     }
 
+    for deployment in forms_of_kubernetes() {
+        let mut object = declaration();
+        object["spec"]["deployment"] = deployment.clone();
+        assert!(World::made(&world.client, &object).await.is_some(), "{deployment} is refused");
+        assert_eq!(world.faults(&object).await, Vec::<String>::new(), "{deployment}");
+        // The pods of an issuer judge it by themselves.
+        object["spec"].as_object_mut().unwrap().remove("exposure");
+        let taken = vouch_issuer::config::load_objects(&[object]);
+        assert!(taken.is_ok(), "{deployment}: {:?}", taken.err());
+    }
+
     let definition = vouch_crds::definitions().into_iter().find(|definition| definition.kind == "VouchIssuer").unwrap();
     let mut found = Vec::new();
     for part in ["deployment", "exposure"] {
         places(&definition.schema()["properties"]["spec"]["properties"][part], &format!("/{part}"), &mut found);
     }
     assert!(found.len() > 30, "{found:?}");
-    let texts = texts();
-    let cases = found.iter().flat_map(|place| texts.iter().map(move |text| (place, text)));
-    let judged = cases.map(|((place, is_key), text)| {
-        let world = &world;
-        async move {
-            let faults = world.faults(&changed(place, *is_key, text)).await;
-            faults.into_iter().map(|fault| format!("{place} {text:?}: {fault}")).collect::<Vec<_>>()
-        }
+    let values = values();
+    let cases = found.iter().flat_map(|place| values.iter().map(move |value| (place, value)));
+    let judged = cases.filter_map(|((place, is_key), value)| {
+        let (world, object) = (&world, changed(place, *is_key, value)?);
+        Some(async move {
+            let faults = world.faults(&object).await;
+            faults.into_iter().map(|fault| format!("{place} {value}: {fault}")).collect::<Vec<_>>()
+        })
     });
     let faults: Vec<String> =
         stream::iter(judged).buffer_unordered(SIDE_BY_SIDE).flat_map(stream::iter).collect().await;
-    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), found.len() * texts.len(), faults.join("\n"));
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), found.len() * values.len(), faults.join("\n"));
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::{KubeSchema, core::Rule};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IntoDeserializer as _};
 
 use super::KeyRef;
 use crate::{
@@ -120,7 +121,7 @@ const fn replicas() -> u32 {
 }
 
 /// What a pod asks for, and what it may use at most.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = asks_for_no_more_than_it_may_use("cpu"))]
 #[x_kube(validation = asks_for_no_more_than_it_may_use("memory"))]
@@ -135,20 +136,20 @@ pub struct Resources {
 }
 
 /// So much of each resource. An issuer uses no other.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, KubeSchema)]
 pub struct Amounts {
-    /// Processors, such as `500m` for half of one.
+    /// Processors, such as `2`, or `500m` for half of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::quantity")]
-    pub cpu: Option<String>,
+    pub cpu: Option<Quantity>,
     /// Bytes of memory, such as `64Mi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::quantity")]
-    pub memory: Option<String>,
+    pub memory: Option<Quantity>,
     /// Bytes of the node's disk, where its log is.
     #[serde(default, rename = "ephemeral-storage", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::quantity")]
-    pub ephemeral_storage: Option<String>,
+    pub ephemeral_storage: Option<Quantity>,
 }
 
 /// An ill-formed amount satisfies it, because the rule of the field itself has refused it with a better sentence.
@@ -156,9 +157,9 @@ fn asks_for_no_more_than_it_may_use(resource: &str) -> Rule {
     let member = resource.replace('-', "__dash__");
     let [asked, most] = ["requests", "limits"].map(|part| format!("self.{part}.{member}"));
     let absent = format!("!has(self.requests) || !has(self.limits) || !has({asked}) || !has({most})");
-    let form = schema::QUANTITY;
-    let malformed = format!("!{asked}.matches('{form}') || !{most}.matches('{form}')");
-    let rule = format!("{absent} || {malformed} || !quantity({asked}).isGreaterThan(quantity({most}))");
+    let [asked_is_amount, most_is_amount] = [&asked, &most].map(|field| schema::is_amount(field));
+    let [asked, most] = [asked, most].map(|field| schema::amount_of(&field));
+    let rule = format!("{absent} || !{asked_is_amount} || !{most_is_amount} || !{asked}.isGreaterThan({most})");
     let message = format!("{resource} must not be more than in limits");
     Rule::new(rule).message(message.as_str()).field_path(".requests")
 }
@@ -166,7 +167,7 @@ fn asks_for_no_more_than_it_may_use(resource: &str) -> Rule {
 /// A taint that pods accept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.key) || self.operator == 'Exists'")
+#[x_kube(validation = Rule::new("(has(self.key) && self.key != '') || self.operator == 'Exists'")
     .message("must be Exists where no key is given: it accepts every taint").field_path(".operator"))]
 #[x_kube(validation = Rule::new("self.operator != 'Exists' || !has(self.value) || self.value == ''")
     .message("must not stand beside operator Exists, which accepts every value").field_path(".value"))]
@@ -174,22 +175,30 @@ fn asks_for_no_more_than_it_may_use(resource: &str) -> Rule {
     .message("needs effect NoExecute, which alone can be put off").field_path(".tolerationSeconds"))]
 pub struct Toleration {
     /// The taint's key. Unset: every taint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::label_key")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
+    #[schemars(schema_with = "schema::taint_key")]
     pub key: Option<String>,
     /// Whether the taint must have the value.
     #[serde(default)]
+    #[schemars(schema_with = "schema::or_empty::<TolerationOperator>")]
     pub operator: TolerationOperator,
     /// The taint's value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_value")]
     pub value: Option<String>,
     /// What the taint does to pods that do not accept it. Unset: whatever it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
+    #[schemars(schema_with = "schema::or_empty::<TaintEffect>")]
     pub effect: Option<TaintEffect>,
     /// For how long a pod stays on a node that gets the taint. Unset: for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub toleration_seconds: Option<i64>,
+}
+
+/// Kubernetes' own types write `""` for what is not given.
+fn unless_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    text.map(|text| T::deserialize(text.into_deserializer())).transpose()
 }
 
 /// How a toleration is compared with a taint.
@@ -197,6 +206,7 @@ pub struct Toleration {
 pub enum TolerationOperator {
     /// By key and value.
     #[default]
+    #[serde(alias = "")]
     Equal,
     /// By the key alone.
     Exists,
@@ -267,4 +277,34 @@ pub struct Autoscaling {
 
 const fn target_cpu_percent() -> u32 {
     70
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_from_numbers_and_written_as_text() {
+        let declared =
+            json!({"requests": {"cpu": 1}, "limits": {"cpu": 2, "memory": 1_073_741_824, "ephemeral-storage": "1e9"}});
+        let read: Resources = serde_json::from_value(declared).unwrap();
+        let written = json!({
+            "requests": {"cpu": "1"},
+            "limits": {"cpu": "2", "memory": "1073741824", "ephemeral-storage": "1e9"},
+        });
+        assert_eq!(serde_json::to_value(read).unwrap(), written);
+    }
+
+    #[test]
+    fn what_is_empty_in_a_toleration_is_not_given() {
+        let read = |declared| serde_json::from_value::<Toleration>(declared).unwrap();
+        let everything = Toleration { operator: TolerationOperator::Exists, ..Toleration::default() };
+        assert_eq!(read(json!({"key": "", "operator": "Exists", "effect": ""})), everything);
+        let dedicated = Toleration { key: Some("dedicated".to_owned()), ..Toleration::default() };
+        assert_eq!(read(json!({"key": "dedicated", "operator": "", "effect": ""})), dedicated);
+        assert_eq!(read(json!({"key": "dedicated", "effect": "NoExecute"})).effect, Some(TaintEffect::NoExecute));
+    }
 }

@@ -268,15 +268,15 @@ fn resources(declared: &Resources) -> ResourceRequirements {
 fn quantities(declared: &Amounts) -> Option<BTreeMap<String, Quantity>> {
     let Amounts { cpu, memory, ephemeral_storage } = declared;
     let named = [("cpu", cpu), ("memory", memory), ("ephemeral-storage", ephemeral_storage)];
-    let given = named.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), Quantity(amount.clone()?))));
+    let given = named.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), amount.clone()?)));
     Some(given.collect::<BTreeMap<_, _>>()).filter(|given| !given.is_empty())
 }
 
 /// Enough for a few thousand people; the autoscaler needs a request to measure against.
 fn default_resources() -> Resources {
-    let memory = |amount: &str| Amounts { memory: Some(amount.to_owned()), ..Amounts::default() };
+    let memory = |amount: &str| Amounts { memory: Some(Quantity(amount.to_owned())), ..Amounts::default() };
     Resources {
-        requests: Some(Amounts { cpu: Some("100m".to_owned()), ..memory("64Mi") }),
+        requests: Some(Amounts { cpu: Some(Quantity("100m".to_owned())), ..memory("64Mi") }),
         limits: Some(memory("512Mi")),
     }
 }
