@@ -68,7 +68,8 @@ fn visit(schema: &Value, value: &Value, path: &str, findings: &mut Vec<Finding>)
         return;
     }
     if let Some(allowed) = schema.get("enum").and_then(Value::as_array).filter(|allowed| !allowed.contains(value)) {
-        let allowed: Vec<String> = allowed.iter().map(plain).collect();
+        // What may be left out may be empty as well, and nobody needs to be told that.
+        let allowed: Vec<String> = allowed.iter().map(plain).filter(|allowed| !allowed.is_empty()).collect();
         findings.push((path.to_owned(), format!("is {}; must be one of {}", plain(value), allowed.join(", "))));
     }
     match value {
@@ -246,7 +247,7 @@ mod tests {
                 "name": {"type": "string", "maxLength": 3},
                 "accounts": {"type": "array", "maxItems": 3, "x-kubernetes-list-type": "set", "items": {"type": "string"}},
                 "count": {"type": "integer", "minimum": 1, "maximum": 9},
-                "mode": {"type": "string", "enum": ["A", "B"]},
+                "mode": {"type": "string", "enum": ["A", "B", ""]},
                 "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
                 "labels": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 1},
                 "roles": {
