@@ -2,8 +2,9 @@
 //! that requests are answered, and administration commands have the database, however long it takes.
 //!
 //! Every line waits in one queue and needs a place there, which is free again when the line has been written: that bounds
-//! what waits. What cannot be written is tried again until it can, or the issuer ends. The log is told when something begins and when it ends, not of every line: whoever does not read the trail
-//! may not read the log either, and writing it waits for that.
+//! what waits. What cannot be written is tried again until it can, or the issuer ends. The log is told when something begins
+//! and when it ends, not of every line: whoever does not read the trail may not read the log either, and writing it waits
+//! for that.
 
 use std::{
     io::{self, ErrorKind, Write},
