@@ -230,11 +230,16 @@ fn revoking_the_active_key_explains_that_nothing_signs_and_now_lets_the_next_one
     let hoped = sandbox.json(&["keys", "rotate"]);
     let told = hoped["consequences"][0].as_str().unwrap();
     assert!(told.contains("NOTHING SIGNS") && told.ends_with(&format!("keys revoke {active} --now")), "{told}");
+    assert!(succeeded(&sandbox.run(&["keys"])).contains("NOTHING SIGNS ES256 until"), "whoever looks is told, too");
+    assert!(sandbox.json(&["keys"])["nothing_signs"].as_str().unwrap().ends_with(" --now"));
     let waived = sandbox.json(&["keys", "revoke", active, "--now"]);
+    assert!(sandbox.json(&["keys"]).get("nothing_signs").is_none());
     assert_eq!(waived["keys"][0]["kid"], next);
     assert_eq!((&waived["keys"][0]["state"], &waived["keys"][0]["lead_waived"]), (&"active".into(), &true.into()));
     assert_eq!(waived["revoked"][0]["kid"], active);
-    assert!(refused(&sandbox.run(&["keys", "revoke", active])).contains("was revoked at"));
+    let repeated = sandbox.run(&["keys", "revoke", active]);
+    let again = refused(&repeated);
+    assert!(again.contains("was revoked at") && again.contains(&format!("keys revoke {active} --now")), "{again}");
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub struct KeyTable {
     /// When the planner will change something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_transition: Option<Timestamp>,
+    /// What to do where nothing signs since a key was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nothing_signs: Option<String>,
     /// By how many seconds the dates of the keys lie ahead of the clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_behind_seconds: Option<u64>,
@@ -50,6 +53,7 @@ impl KeyTable {
             keys: statuses(set),
             revoked: revoked.map(|key| RevokedKey { kid: key.kid.to_string(), revoked_at: key.revoked_at }).collect(),
             next_transition: next_transition(set, policy, now),
+            nothing_signs: None,
             clock_behind_seconds: set.clock_behind_by(now).map(|behind| behind.as_secs()),
             front_end: front_end.clone(),
             now,
@@ -87,6 +91,9 @@ impl fmt::Display for KeyTable {
         }
         if let Some(next) = self.next_transition {
             writeln!(f, "The next change is due {}.", moment(next, self.now))?;
+        }
+        if let Some(told) = &self.nothing_signs {
+            writeln!(f, "{told}")?;
         }
         if self.clock_behind_seconds.is_some() { writeln!(f, "{}", clock_behind(&self.front_end)) } else { Ok(()) }
     }
@@ -150,7 +157,7 @@ impl KeyOffice {
     pub async fn keys(&self) -> Result<KeyTable, AdminError> {
         let stored = self.database.load().await.map_err(KeyStoreFault::from)?;
         let set = KeySet::from_json(&stored.document).map_err(KeyStoreFault::from)?;
-        Ok(self.table(&set))
+        Ok(KeyTable { nothing_signs: self.nothing_signs(&set), ..self.table(&set) })
     }
 
     /// Rotates now, or at the first moment at which every verifier knows the next key.
@@ -161,9 +168,7 @@ impl KeyOffice {
         let order = self.order(|set, context| Ok(set.force_rotation(context)?)).await?;
         let (now, table) = (self.now(), self.table(&order.set));
         let rotated = order.changes.iter().any(|change| change.kind == vouch_keyring::ChangeKind::Activated);
-        let revoked = order.set.revoked().last();
-        let silence = revoked.and_then(|revoked| self.signing(&order.set, revoked.algorithm, &revoked.kid));
-        if let Some(silence) = silence {
+        if let Some(silence) = self.nothing_signs(&order.set) {
             return Ok(KeyOrder { changes: order.changes, consequences: vec![silence], table });
         }
         let consequence = match table.next_transition {
@@ -194,7 +199,13 @@ impl KeyOffice {
                 }
                 other => Ok(other?),
             })
-            .await?;
+            .await
+            .map_err(|error| match error {
+                AdminError::Keys(KeyStoreFault::Revoke(RevokeError::AlreadyRevoked { kid, revoked_at })) => {
+                    AdminError::AlreadyRevoked { kid, at: revoked_at, front_end: self.front_end.clone() }
+                }
+                other => other,
+            })?;
         let mut consequences = vec![format!(
             "{kid} is withdrawn. AWS and other verifiers refuse its tokens when they next read the key set, and every \
              session signed with it is over: people sign in again."
@@ -213,7 +224,13 @@ impl KeyOffice {
         Ok(KeyOrder { changes: order.changes, consequences, table })
     }
 
-    /// What an administrator must know when nothing signs.
+    /// What an administrator must know when nothing signs since the last key was revoked.
+    fn nothing_signs(&self, set: &KeySet) -> Option<String> {
+        let revoked = set.revoked().last()?;
+        self.signing(set, revoked.algorithm, &revoked.kid)
+    }
+
+    /// The same of one algorithm.
     fn signing(&self, set: &KeySet, algorithm: Algorithm, kid: &Kid) -> Option<String> {
         match set.signer(algorithm, &self.config.key_policy) {
             Err(NoSigner::Waiting { until, .. }) => Some(format!(

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use vouch_iam::identity::{EmailAddress, EmailError};
+use vouch_keyring::Kid;
 
 pub use self::{front_end::FrontEnd, records::Records, text::moment};
 use crate::{
@@ -42,6 +43,17 @@ pub enum AdminError {
     /// The signing keys.
     #[error(transparent)]
     Keys(#[from] KeyStoreFault),
+    /// The signing key is withdrawn.
+    #[error("key {kid} was revoked at {at} already; where nothing signs since, let the next key sign now: {}",
+        front_end.command(format_args!("keys revoke {kid} --now")))]
+    AlreadyRevoked {
+        /// Which.
+        kid: Kid,
+        /// When.
+        at: Timestamp,
+        /// Who speaks.
+        front_end: FrontEnd,
+    },
     /// The people.
     #[error(transparent)]
     Store(#[from] StoreError),
