@@ -5,7 +5,7 @@
 #[path = "refusals/invalid.rs"]
 mod invalid;
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::collections::BTreeMap;
 
 use kube_cel::{Validator, compile_schema};
 use serde_json::{Value, json};
@@ -94,24 +94,15 @@ fn stream<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": objects.into_iter().collect::<Vec<_>>()}).to_string()
 }
 
-fn control_plane() -> &'static ControlPlane {
-    static CONTROL_PLANE: OnceLock<ControlPlane> = OnceLock::new();
-    CONTROL_PLANE.get_or_init(|| {
-        let control_plane = ControlPlane::start();
-        control_plane.install_definitions();
-        control_plane
-    })
-}
-
 #[test]
 fn what_no_schema_knows_is_refused_by_name() {
     for definition in vouch_crds::definitions() {
         let mut object = valid(definition.kind, "unheard-of");
         object["spec"]["unheardOf"] = json!(1);
-        let words = control_plane().refuses(&object, &["--dry-run=server"]);
+        let words = ControlPlane::shared().refuses(&object, &["--dry-run=server"]);
         assert!(words.contains("field not declared in schema") && words.contains("unheardOf"), "{words}");
         // As people apply it, who choose nothing.
-        let words = control_plane().apply(&object.to_string(), &["--dry-run=server"]).refusal();
+        let words = ControlPlane::shared().apply(&object.to_string(), &["--dry-run=server"]).refusal();
         assert!(words.contains("unknown field \"spec.unheardOf\""), "{words}");
     }
 }
@@ -125,7 +116,7 @@ fn every_rule_refuses_with_its_sentence() {
     }
     assert_eq!(rules.len(), invalid.len(), "a place without a rule is among the invalid values");
 
-    let control_plane = control_plane();
+    let control_plane = ControlPlane::shared();
     let mut taken: Vec<Value> = vouch_crds::definitions().iter().map(|of| valid(of.kind, "valid")).collect();
     let mut cases = Vec::new();
     for (number, (place, rule, value)) in rules

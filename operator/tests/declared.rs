@@ -13,13 +13,12 @@
 
 use futures::{StreamExt as _, stream};
 use kube::{
-    Api, Client, Config,
+    Api, Client,
     api::{Patch, PatchParams, PostParams},
-    config::{KubeConfigOptions, Kubeconfig},
     core::DynamicObject,
 };
 use serde_json::{Value, json};
-use vouch_control_plane::ControlPlane;
+use vouch_control_plane::{ControlPlane, client};
 use vouch_crds::{issuer::VouchIssuer, names};
 use vouch_operator::{
     apply::{Desired, OptionalApis, ownership::is_as_applied},
@@ -191,12 +190,6 @@ impl World {
     }
 }
 
-async fn client(control_plane: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(control_plane.kubeconfig()).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
-}
-
 /// Forms of Kubernetes' own types, which people copy from other manifests.
 fn forms_of_kubernetes() -> Vec<Value> {
     let amounts = |amounts: Value| json!({"resources": {"limits": amounts}});
@@ -217,7 +210,7 @@ fn forms_of_kubernetes() -> Vec<Value> {
 async fn an_api_server_takes_whatever_is_made_of_a_declaration_that_it_has_taken() {
     let control_plane = ControlPlane::start();
     control_plane.install_definitions();
-    let client = client(&control_plane).await;
+    let client = client(control_plane.kubeconfig()).await;
     let usual = World::made(&client, &declaration()).await.expect("the declaration is right");
     let world = World { client, usual };
     for desired in &world.usual {

@@ -38,6 +38,19 @@ impl ControlPlane {
         Self { cluster: Cluster::up([&["-nodes", "0"], flags].concat()), config: OnceLock::new() }
     }
 
+    /// The one that all tests of a program share, with the definitions. It is started when the first of them asks.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let control_plane = Self::start();
+            control_plane.install_definitions();
+            control_plane
+        })
+    }
+
     /// The custom resource definitions, ready for objects.
     ///
     /// # Panics
