@@ -121,6 +121,12 @@ pub fn metrics_service(issuer: &str) -> String {
     format!("{issuer}-metrics")
 }
 
+/// Selects the objects of the people with an address, of which the definition lets an API server find them.
+#[must_use]
+pub fn user_field_selector(email: &str) -> String {
+    format!("spec.email={email}")
+}
+
 /// The name of the object of a person whom an administrator invites by address: a part that people can read, and 64
 /// bits of the SHA-256 of the address. Two invitations of one address meet in one object; two addresses do not.
 ///

@@ -9,7 +9,12 @@ use std::{fmt::Display, sync::Arc, time::Instant};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Resource as _, ResourceExt as _, api::ListParams};
 use serde::Serialize;
-use vouch_crds::{duration::Duration, issuer::VouchIssuer, names::root_secret, user::VouchUser};
+use vouch_crds::{
+    duration::Duration,
+    issuer::VouchIssuer,
+    names::{root_secret, user_field_selector},
+    user::VouchUser,
+};
 use vouch_iam::identity::EmailAddress;
 use vouch_issuer::{
     admin::{
@@ -176,7 +181,7 @@ impl Desk<'_> {
     /// The name of the object that holds an address, readable or not: that of the oldest one.
     async fn object_of(&self, email: &EmailAddress) -> Option<String> {
         let api: Api<VouchUser> = Api::namespaced(self.connection.client.clone(), &self.connection.namespace);
-        let selection = ListParams::default().fields(&format!("spec.email={email}"));
+        let selection = ListParams::default().fields(&user_field_selector(email.as_str()));
         let found = api.list_metadata(&selection).await.map(|found| found.items).unwrap_or_default();
         let oldest = found.into_iter().min_by_key(|object| (object.creation_timestamp(), object.uid()));
         oldest.map(|object| object.name_any())

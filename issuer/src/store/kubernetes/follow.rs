@@ -7,6 +7,7 @@ use kube::{
     runtime::watcher::{self, Event},
 };
 use tokio::sync::watch;
+use vouch_crds::names::user_field_selector;
 
 use super::{
     Scope,
@@ -44,7 +45,7 @@ pub(super) fn begin(cluster: &Cluster, scope: &Scope, state: Arc<State>) -> Foll
     let config = watcher::Config::default().page_size(PAGE);
     let config = match scope {
         Scope::Everybody => config,
-        Scope::Person(email) => config.fields(&Objects::email_selector(email)),
+        Scope::Person(email) => config.fields(&user_field_selector(email.as_str())),
     };
     let api = |client| Objects::api(client, &cluster.namespace);
     follow(&cluster.client, api, config, move |event| state.event(event))

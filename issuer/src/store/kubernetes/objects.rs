@@ -7,7 +7,7 @@ use kube::{
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::{Value, json};
-use vouch_crds::user::VouchUser;
+use vouch_crds::{names::user_field_selector, user::VouchUser};
 use vouch_iam::identity::EmailAddress;
 
 use super::{fault::ClusterFault, object::Object, record};
@@ -54,11 +54,6 @@ impl Objects {
         Api::namespaced_with(client, namespace, &ApiResource::erase::<VouchUser>(&()))
     }
 
-    /// Selects the objects with an address.
-    pub(super) fn email_selector(email: &EmailAddress) -> String {
-        format!("spec.email={email}")
-    }
-
     pub(super) async fn get(&self, name: &str) -> Result<Option<Object>, ClusterFault> {
         const WHAT: &str = "a VouchUser cannot be read";
         let object = within(PATIENCE, WHAT, self.0.get_opt(name)).await?.map_err(|error| failed(WHAT, error))?;
@@ -66,7 +61,7 @@ impl Objects {
     }
 
     pub(super) async fn with_email(&self, email: &EmailAddress) -> Result<Vec<Object>, ClusterFault> {
-        self.list(&ListParams::default().fields(&Self::email_selector(email))).await
+        self.list(&ListParams::default().fields(&user_field_selector(email.as_str()))).await
     }
 
     pub(super) async fn everybody(&self) -> Result<Vec<Object>, ClusterFault> {
