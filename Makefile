@@ -87,7 +87,9 @@ check: lint ## The quick part: format, lints, dependencies, unit tests.
 .PHONY: bench
 bench: setup-build cluster ## Compare with limits and peers, in release builds; prints ratios. ONLY="row row" measures some.
 	cargo build $(LOCKED) --release --bin vouch-bench --bin controller-control --bin static-control \
-		--bin vouch --bin vouch-issuer --bin vouch-operator
+		--bin vouch --bin vouch-issuer
+	cargo build $(LOCKED) --profile operator --package vouch-operator --bin vouch-operator
+	ln -f $(CARGO_TARGET_DIR)/operator/vouch-operator $(CARGO_TARGET_DIR)/release/vouch-operator
 	$(CARGO_TARGET_DIR)/release/vouch-bench $(ONLY)
 
 .PHONY: fuzz

@@ -11,6 +11,7 @@ pub mod database;
 pub mod http;
 pub mod identity;
 pub mod keys;
+pub mod memory;
 pub mod metrics;
 pub mod outbox;
 pub mod reload;

@@ -112,6 +112,7 @@ impl Cli {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let level = log::start(cli.log.clone(), cli.log_format);
+    vouch_issuer::memory::keep_private();
     let run = || -> Result<(), Box<dyn Error + Send + Sync>> {
         let settings = cli.settings()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -6,7 +6,6 @@ mod cluster;
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use rustix::process::{Resource, Rlimit};
 use serde::Serialize;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -22,6 +21,7 @@ use crate::{
         tls::TlsFiles,
     },
     keys::maintain,
+    memory,
     state::SharedIssuer,
 };
 
@@ -93,7 +93,7 @@ struct ReadyFileError {
 
 /// Runs the issuer until it is told to stop.
 pub(super) async fn serve(args: &ServeArgs) -> Result<(), Failure> {
-    keep_memory_private();
+    memory::keep_private();
     let signals = Signals::listen()?;
     match &args.issuer {
         Some(name) => cluster::serve(args, name, signals).await,
@@ -117,19 +117,6 @@ async fn stop(server: Server, background: &[JoinHandle<()>]) {
         () = Signals::again() => tracing::warn!("told to stop twice: requests in flight are cut off"),
     }
     background.iter().for_each(JoinHandle::abort);
-}
-
-/// The memory holds the signing keys: none of it goes into a core file, whose reader could be anybody, and no other
-/// process of the user reads it (`PR_SET_DUMPABLE`, prctl(2)).
-fn keep_memory_private() {
-    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
-    let limited = rustix::process::setrlimit(Resource::Core, no_core);
-    #[cfg(target_os = "linux")]
-    let limited =
-        limited.and_then(|()| rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable));
-    if let Err(error) = limited {
-        tracing::warn!(%error, "a crash may leave the signing keys in a core file");
-    }
 }
 
 fn announce(args: &ServeArgs, server: &Server) -> Result<(), Failure> {
