@@ -77,6 +77,8 @@ fn a_command_names_the_file_that_is_in_its_way_and_what_to_do() {
         (vec!["check", "-f", "/dev/zero"], "/dev/zero".to_owned(), "which no manifest is"),
         (vec!["init", "--data-dir", &path("file")], path("file"), "is not a directory; name one with --data-dir"),
         (vec!["serve", "--data-dir", &path("file")], path("file"), "is not a directory; name one with --data-dir"),
+        (vec!["init", "--data-dir", "/proc/x"], "/proc/x".to_owned(), "or name another directory with --data-dir"),
+        (vec!["init", "--data-dir", "/proc"], "/proc".to_owned(), "or name another directory with --data-dir"),
         (vec!["init"], path("data/issuer.db"), "move it away"),
         (vec!["users", "list", "--data-dir", &path("none")], path("none/issuer.db"), "vouch-issuer init"),
         (vec!["users", "list", "--data-dir", &cut_off], format!("{cut_off}/issuer.db"), "restore it from a backup"),
@@ -168,6 +170,49 @@ async fn a_key_revoked_by_order_is_gone_from_the_running_issuer_within_two_secon
     }
     let jwks: Value = issuer.get("/.well-known/jwks.json").await.json().await.unwrap();
     assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(2), "another next key is published at once: {keys} {jwks}");
+}
+
+/// Waits until readiness says this of the signing keys.
+async fn keys_become(issuer: &Running, said: &str) {
+    let heard = async {
+        while !issuer.ready().await.1["keys"].as_str().unwrap().contains(said) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard)
+        .await
+        .unwrap_or_else(|_| panic!("never {said}: {}", issuer.log()));
+}
+
+#[tokio::test]
+async fn an_issuer_with_which_nothing_signs_says_so_once_and_goes_on_publishing_its_keys() {
+    let sandbox = Sandbox::initialised();
+    let issuer = sandbox.start();
+    let active = sandbox.json(&["keys", "show"])["keys"][0]["kid"].as_str().unwrap().to_owned();
+    sandbox.json(&["keys", "revoke", &active]);
+    let (code, body) = issuer.becomes("degraded").await;
+    assert_eq!(code, 200, "the key set is served, too");
+    assert!(body["keys"].as_str().unwrap().starts_with("nothing signs ES256 until "), "{body}");
+    let next_step = format!("vouch-issuer keys revoke {active} --now");
+    issuer.logs(&next_step);
+    assert!(issuer.metrics().await.contains("vouch_issuer_signing_keys{state=\"active\"} 0"));
+    assert_eq!(issuer.get("/.well-known/jwks.json").await.status(), 200);
+
+    let (database, aside) = (sandbox.database(), sandbox.path("data").join("aside"));
+    for _ in 0..2 {
+        std::fs::rename(&database, &aside).unwrap();
+        keys_become(&issuer, "the last good keys stay in use").await;
+        std::fs::rename(&aside, &database).unwrap();
+        keys_become(&issuer, "nothing signs").await;
+    }
+    assert_eq!(issuer.log().matches("NOTHING SIGNS").count(), 1, "{}", issuer.log());
+    drop(issuer);
+
+    let issuer = sandbox.start();
+    issuer.logs(&next_step);
+    sandbox.json(&["keys", "revoke", &active, "--now"]);
+    issuer.becomes("ready").await;
+    issuer.logs("a key signs again");
 }
 
 #[tokio::test]
@@ -300,6 +345,26 @@ async fn a_new_certificate_is_served_without_a_restart_and_a_bad_one_is_not() {
     issuer.logs("the previous certificate stays in use");
     assert_eq!(client_trusting(Some(&sandbox.path("good.crt"))).get(&url).send().await.unwrap().status(), 200);
     assert!(issuer.metrics().await.contains("vouch_issuer_certificate_up 0"));
+}
+
+#[test]
+fn a_certificate_for_another_host_is_pointed_out_at_the_start_and_at_every_renewal() {
+    let sandbox = Sandbox::initialised();
+    certificate(&sandbox);
+    let (cert, key) = (sandbox.path("tls.crt"), sandbox.path("tls.key"));
+    let pair = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let warning = "is for localhost, and the host of spec.url is vouch.example.com";
+    let issuer = sandbox.start_with(&pair);
+    issuer.logs(warning);
+    certificate(&sandbox);
+    until("the second warning", || (issuer.log().matches(warning).count() == 2).then_some(()));
+    drop(issuer);
+
+    sandbox.write(&format!("{MANIFEST}  http: {{trustedProxies: [10.0.0.0/8]}}\n"));
+    assert!(!sandbox.start_with(&pair).log().contains(warning), "the proxy knows by what name it comes");
+    sandbox.write(&MANIFEST.replace("vouch.example.com", "localhost"));
+    sandbox.json(&["accept-url"]);
+    assert!(!sandbox.start_with(&pair).log().contains("the host of spec.url"));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use vouch_keyring::Kid;
+
 /// The program, and the options that lead it to the same issuer again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontEnd {
@@ -44,6 +46,16 @@ impl FrontEnd {
             Program::KubectlVouch => "kubectl vouch",
         };
         format!("{program} {verb}{}", self.options)
+    }
+
+    /// The command that lets the next key sign at once, when `revoked` did before.
+    #[must_use]
+    pub fn let_next_key_sign(&self, revoked: &Kid) -> String {
+        let verb = match self.program {
+            Program::VouchIssuer => "keys revoke",
+            Program::KubectlVouch => "revoke-key",
+        };
+        self.command(format_args!("{verb} {revoked} --now"))
     }
 
     /// Where a declaration is changed, and what makes the change take effect; in a cluster nothing else is needed.

@@ -4,14 +4,14 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, NoSigner, RevokeError, next_transition};
+use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, RevokeError, next_transition};
 
 use super::{AdminError, FrontEnd, moment};
 use crate::{
     clock::SharedClock,
     config::Config,
     database::{Database, DatabaseError},
-    keys::{KeySource as _, KeyStatus, KeyStoreFault, change, clock_behind, event, statuses},
+    keys::{KeySource as _, KeyStatus, KeyStoreFault, Silence, change, clock_behind, event, statuses},
     outbox,
 };
 
@@ -210,9 +210,7 @@ impl KeyOffice {
             "{kid} is withdrawn. AWS and other verifiers refuse its tokens when they next read the key set, and every \
              session signed with it is over: people sign in again."
         )];
-        consequences.extend(
-            self.config.key_policy.algorithms().filter_map(|algorithm| self.signing(&order.set, algorithm, kid)),
-        );
+        consequences.extend(self.nothing_signs(&order.set));
         if order.changes.iter().any(|change| change.kind == vouch_keyring::ChangeKind::ActivatedEarly) {
             consequences.push(
                 "The next key signs before its lead time is over: a verifier that keeps an older key set refuses its \
@@ -224,23 +222,10 @@ impl KeyOffice {
         Ok(KeyOrder { changes: order.changes, consequences, table })
     }
 
-    /// What an administrator must know when nothing signs since the last key was revoked.
+    /// What an administrator must know when nothing signs since a key was revoked.
     fn nothing_signs(&self, set: &KeySet) -> Option<String> {
-        let revoked = set.revoked().last()?;
-        self.signing(set, revoked.algorithm, &revoked.kid)
-    }
-
-    /// The same of one algorithm.
-    fn signing(&self, set: &KeySet, algorithm: Algorithm, kid: &Kid) -> Option<String> {
-        match set.signer(algorithm, &self.config.key_policy) {
-            Err(NoSigner::Waiting { until, .. }) => Some(format!(
-                "NOTHING SIGNS {algorithm} until {}: no login and no credential before that. To let the next key sign \
-                 now, although verifiers may not know it yet: {}",
-                moment(until, self.now()),
-                self.front_end.command(format_args!("keys revoke {kid} --now"))
-            )),
-            _ => None,
-        }
+        let silence = Silence::of(set, &self.config.key_policy)?;
+        Some(silence.with_next_step(&self.front_end, self.now()))
     }
 
     /// Takes the clock's word over the dates of the keys, after a clock that was far ahead was put right.

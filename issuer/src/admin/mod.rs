@@ -45,7 +45,7 @@ pub enum AdminError {
     Keys(#[from] KeyStoreFault),
     /// The signing key is withdrawn.
     #[error("key {kid} was revoked at {at} already; where nothing signs since, let the next key sign now: {}",
-        front_end.command(format_args!("keys revoke {kid} --now")))]
+        front_end.let_next_key_sign(kid))]
     AlreadyRevoked {
         /// Which.
         kid: Kid,

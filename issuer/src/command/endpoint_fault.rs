@@ -4,6 +4,8 @@ use std::{error::Error as StdError, fmt, io};
 
 use rustls::CertificateError;
 
+use crate::http::tls::presented_names;
+
 /// What happened to a request that got no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unanswered {
@@ -105,10 +107,9 @@ fn of_tls(host: &str, error: &rustls::Error) -> Unanswered {
     }
 }
 
-/// Whose a certificate is, in a parenthesis. rustls shows names as `DnsName("vouch.example.com")`.
+/// Whose a certificate is, in a parenthesis.
 fn names(error: &CertificateError) -> String {
-    let CertificateError::NotValidForNameContext { presented, .. } = error else { return String::new() };
-    let names: Vec<&str> = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
+    let names = presented_names(error);
     if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
 }
 

@@ -84,7 +84,7 @@ pub enum DatabaseError {
         source: rusqlite::Error,
     },
     /// The file or its directory cannot be made, read or written.
-    #[error("{} cannot be read or written", path.display())]
+    #[error("{} cannot be made, read or written; remove the cause, or name another directory with --data-dir", path.display())]
     Io {
         /// The file or the directory.
         path: PathBuf,

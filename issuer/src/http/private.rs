@@ -94,7 +94,8 @@ pub fn private(standing: Arc<Standing>) -> Router {
 enum Verdict {
     /// Everything works.
     Ready,
-    /// What was loaded before is served; somebody must look. Taking this replica away would only make it worse.
+    /// What was loaded before is served, or the key set and nothing that needs a signature; somebody must look. Taking
+    /// this replica away would only make it worse.
     Degraded,
     /// Send nobody here.
     NotReady,
@@ -129,7 +130,8 @@ impl From<Waiting> for Readiness {
 const OK: &str = "ok";
 
 async fn readiness(issuer: &SharedIssuer) -> Readiness {
-    let keys = issuer.keys.fault();
+    let keys = issuer.keys.fault().map(|fault| format!("{fault}; the last good keys stay in use"));
+    let silence = issuer.keys.snapshot().silence.as_ref().map(|silence| silence.in_short(issuer.clock.now()));
     let store = issuer.store.health().await.err();
     let stale = issuer.store.stale();
     let audit = issuer.audit.fault();
@@ -138,7 +140,7 @@ async fn readiness(issuer: &SharedIssuer) -> Readiness {
     let draining = issuer.lifecycle.draining();
     let status = if issuer.lifecycle.turns_away() || store.is_some() || audit.is_some() {
         Verdict::NotReady
-    } else if keys.is_some() || reload_refused || unseen.is_some() || stale.is_some() {
+    } else if keys.is_some() || silence.is_some() || reload_refused || unseen.is_some() || stale.is_some() {
         Verdict::Degraded
     } else {
         Verdict::Ready
@@ -149,7 +151,7 @@ async fn readiness(issuer: &SharedIssuer) -> Readiness {
     let stale = stale.map(|fault| format!("{fault}; sessions go on, nobody can sign in"));
     Readiness {
         status,
-        keys: keys.map_or_else(|| OK.to_owned(), |fault| format!("{fault}; the last good keys stay in use")),
+        keys: keys.or(silence).unwrap_or_else(|| OK.to_owned()),
         configuration: refused.or(unseen).unwrap_or_else(|| OK.to_owned()),
         store: store.map(|error| error.to_string()).or(stale).unwrap_or_else(|| OK.to_owned()),
         audit: audit.map_or_else(|| OK.to_owned(), |fault| format!("{fault}; nobody signs in or gets credentials")),

@@ -51,7 +51,7 @@ pub struct ServerOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address is taken, not ours, or needs privileges.
-    #[error("cannot listen on {address}; another address is given with --listen or --private-listen")]
+    #[error("cannot listen on {address}; {}", advice(*address, source))]
     Bind {
         /// What was asked for.
         address: SocketAddr,
@@ -62,6 +62,15 @@ pub enum ServerError {
     /// No certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// What can be done about it.
+fn advice(address: SocketAddr, error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied && address.port() < 1024 {
+        return "a port below 1024 needs root or CAP_NET_BIND_SERVICE (AmbientCapabilities= in a systemd unit); or listen on \
+                8443, behind a proxy or port mapping that answers there";
+    }
+    "another address is given with --listen or --private-listen"
 }
 
 struct Listener {
@@ -155,6 +164,9 @@ impl Server {
         private: PrivateListener,
         options: &ServerOptions,
     ) -> Result<Self, ServerError> {
+        if let Some(certificate) = &certificate {
+            certificate.check_names(&issuer.config.load());
+        }
         let limits = ConnectionLimits::public(raise_descriptor_limit(), IDLE_TIMEOUT);
         let meter = issuer.metrics.connection_meter();
         let gate = Gate::new(Connections::new(limits, meter.of("public")), is_proxy(&issuer));
@@ -237,6 +249,25 @@ impl Listener {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, address = %self.address, "listener failed"),
             Err(error) => tracing::error!(%error, address = %self.address, "listener failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_not_listen_on_a_low_port_reads_which_right_it_takes_and_how_to_do_without() {
+        let refused = |port, kind: io::ErrorKind| {
+            ServerError::Bind { address: SocketAddr::from(([0, 0, 0, 0], port)), source: kind.into() }.to_string()
+        };
+        let denied = refused(443, io::ErrorKind::PermissionDenied);
+        for word in ["cannot listen on 0.0.0.0:443", "CAP_NET_BIND_SERVICE", "systemd unit", "8443", "proxy"] {
+            assert!(denied.contains(word), "{word} is missing in {denied}");
+        }
+        for other in [refused(443, io::ErrorKind::AddrInUse), refused(8443, io::ErrorKind::PermissionDenied)] {
+            assert!(other.ends_with("another address is given with --listen or --private-listen"), "{other}");
         }
     }
 }

@@ -9,11 +9,13 @@ use std::{
 };
 
 use axum_server::tls_rustls::RustlsConfig;
-use rustls::{ServerConfig, crypto::aws_lc_rs};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{
+    CertificateError, ServerConfig, client::verify_server_name, crypto::aws_lc_rs, server::ParsedCertificate,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use zeroize::Zeroizing;
 
-use crate::state::SharedIssuer;
+use crate::{config::Config, state::SharedIssuer};
 
 /// How often the files are looked at. A certificate lives for weeks; a mounted Secret follows within a minute anyway.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -114,6 +116,21 @@ impl TlsFiles {
     }
 }
 
+/// The names of a certificate that a client refused because of them. rustls shows one as `DnsName("vouch.example.com")`.
+pub(crate) fn presented_names(error: &CertificateError) -> Vec<&str> {
+    let CertificateError::NotValidForNameContext { presented, .. } = error else { return Vec::new() };
+    presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect()
+}
+
+/// The names of the first certificate in a PEM file, when `host` is none of them.
+fn names_without(host: &str, pem: &[u8]) -> Option<String> {
+    let certificate = CertificateDer::pem_slice_iter(pem).next()?.ok()?;
+    let (certificate, host) = (ParsedCertificate::try_from(&certificate).ok()?, ServerName::try_from(host).ok()?);
+    let Err(rustls::Error::InvalidCertificate(error)) = verify_server_name(&certificate, &host) else { return None };
+    let names = presented_names(&error);
+    Some(if names.is_empty() { "no name in its subjectAltName".to_owned() } else { names.join(", ") })
+}
+
 /// A certificate in use and the files it came from.
 pub struct Certificate {
     files: TlsFiles,
@@ -164,6 +181,20 @@ impl Certificate {
         Ok(true)
     }
 
+    /// Points out a certificate that clients refuse, because it is not for the host of the issuer's URL. A proxy that is
+    /// trusted ends TLS in front of this one, and knows best by what name it comes here.
+    pub fn check_names(&self, config: &Config) {
+        let host = config.url.host();
+        let names = self.tried.as_ref().and_then(|pair| names_without(host, &pair.certificate));
+        if let Some(names) = names.filter(|_| config.trusted_proxies.is_empty()) {
+            tracing::warn!(
+                "the certificate in {} is for {names}, and the host of spec.url is {host}: AWS and people's machines refuse \
+                 it; get one with the subjectAltName DNS:{host}",
+                self.files.certificate.display()
+            );
+        }
+    }
+
     /// Follows the files until the process ends. Connections that are open keep the certificate they began with.
     pub async fn follow(mut self, issuer: SharedIssuer) {
         loop {
@@ -173,6 +204,7 @@ impl Certificate {
                 Ok(true) => {
                     issuer.metrics.certificate(true);
                     tracing::info!(certificate = %self.files.certificate.display(), "TLS certificate replaced");
+                    self.check_names(&issuer.config.load());
                 }
                 Err(error) => {
                     issuer.metrics.certificate(false);
@@ -228,6 +260,20 @@ mod tests {
         let other = rcgen::generate_simple_self_signed(vec!["vouch.example.com".to_owned()]).unwrap();
         std::fs::write(&files.key, other.signing_key.serialize_pem()).unwrap();
         assert!(matches!(Certificate::load(files).await, Err(TlsError::Mismatch { .. })));
+    }
+
+    #[test]
+    fn a_certificate_is_for_a_host_that_one_of_its_names_covers() {
+        let certificate = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            rcgen::generate_simple_self_signed(names).unwrap().cert.pem()
+        };
+        let missing = |names: &[&str]| names_without("vouch.example.com", certificate(names).as_bytes());
+        for names in [&["vouch.example.com"][..], &["*.example.com"], &["example.com", "vouch.example.com"]] {
+            assert_eq!(missing(names), None, "{names:?}");
+        }
+        assert_eq!(missing(&["example.com", "*.example.org"]).unwrap(), "example.com, *.example.org");
+        assert_eq!(missing(&[]).unwrap(), "no name in its subjectAltName");
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use vouch_keyring::{Change, ChangeKind};
 
-use super::{KeyService, describe};
+use super::{KeyService, Silence, describe};
 use crate::{
     admin::FrontEnd,
     audit::{Action, Event},
@@ -37,6 +37,7 @@ pub async fn maintain(issuer: SharedIssuer, front_end: FrontEnd) {
     let mut changes = issuer.keys.changes();
     let mut reported = None;
     let mut clock_reported = false;
+    let mut silence = None;
     loop {
         changes.mark_unchanged();
         let now = issuer.clock.now();
@@ -52,6 +53,7 @@ pub async fn maintain(issuer: SharedIssuer, front_end: FrontEnd) {
                     tracing::warn!(seconds = behind.as_secs(), "{}", clock_behind(&front_end));
                 }
                 clock_reported = behind.is_some();
+                tell_of_silence(&issuer, &front_end, &mut silence);
                 until_next(&issuer.keys, now)
             }
             Err(fault) => {
@@ -70,6 +72,17 @@ pub async fn maintain(issuer: SharedIssuer, front_end: FrontEnd) {
             () = issuer.keys.policy_changed.notified() => {}
         }
     }
+}
+
+/// Says once that nothing signs, and once that something does again. `told` is what was said last.
+fn tell_of_silence(issuer: &SharedIssuer, front_end: &FrontEnd, told: &mut Option<Silence>) {
+    let silence = issuer.keys.snapshot().silence.clone();
+    match &silence {
+        Some(known) if silence != *told => tracing::warn!("{}", known.with_next_step(front_end, issuer.clock.now())),
+        None if told.is_some() => tracing::info!("a key signs again"),
+        _ => {}
+    }
+    *told = silence;
 }
 
 fn until_next(keys: &KeyService, now: Timestamp) -> Duration {

@@ -9,6 +9,7 @@
 pub mod change;
 mod maintain;
 mod published;
+mod silence;
 mod snapshot;
 pub mod store;
 
@@ -23,6 +24,7 @@ pub use self::{
     change::{Advance, KeyStoreFault},
     maintain::{clock_behind, event, maintain},
     published::PublishedKey,
+    silence::Silence,
     snapshot::{KeyStatus, Snapshot, statuses},
     store::{KeySource, KeyStore, KeyStoreError},
 };

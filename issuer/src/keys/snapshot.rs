@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use vouch_keyring::{Algorithm, KeyPolicy, KeySet, KeyState, Lead, NoSigner, Signer, next_transition};
 
-use super::{change::DocumentId, published::PublishedKey};
+use super::{change::DocumentId, published::PublishedKey, silence::Silence};
 use crate::http::discovery::Document;
 
 /// One key, for people and metrics.
@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub next_transition: Option<Timestamp>,
     /// The set's dates lie ahead of the clock by so much; nothing rotates until the clock has caught up.
     pub clock_behind: Option<std::time::Duration>,
+    /// Whether nothing signs, since a key was revoked.
+    pub silence: Option<Silence>,
     signers: Vec<(Algorithm, Result<Arc<Signer>, NoSigner>)>,
     verifying: HashMap<String, Arc<PublishedKey>>,
     pub(super) set: KeySet,
@@ -85,6 +87,7 @@ impl Snapshot {
             revoked: set.revoked().len(),
             next_transition: next_transition(&set, policy, now),
             clock_behind: set.clock_behind_by(now),
+            silence: Silence::of(&set, policy),
             signers: signers.into(),
             verifying: verifying(&set),
             set,

@@ -37,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn serve(args: &ServeArgs, name: &str, mut signals: Signals) -> Result<(), Failure> {
     let cluster = Cluster::find(args.namespace.as_deref()).await?;
+    let front_end = FrontEnd::kubectl_vouch().with("-n", &cluster.namespace);
     let metrics = Metrics::new();
     let standing = Arc::<Standing>::default();
     let private = PrivateListener::start(Arc::clone(&standing), &metrics, args.private_listen)?;
@@ -51,7 +52,7 @@ pub(super) async fn serve(args: &ServeArgs, name: &str, mut signals: Signals) ->
     // still sends it requests, where nobody else is left, as long as it says that it is ready (KEP-1669).
     issuer.lifecycle.set_announced(true);
     let server = Server::start_beside(private, SharedIssuer::clone(&issuer), args.options()).await?;
-    let mut background = background(&issuer, FrontEnd::kubectl_vouch());
+    let mut background = background(&issuer, front_end);
     background.push(tokio::spawn(configuration.maintain(SharedIssuer::clone(&issuer), in_force)));
     background.push(tokio::spawn(Arc::new(root_secret).maintain(SharedIssuer::clone(&issuer))));
     announce(args, &server)?;
