@@ -37,7 +37,8 @@ pub fn program(command: &str) -> Option<String> {
 }
 
 /// A word that a shell and botocore's splitter read back as it is.
-fn quote(word: &str) -> String {
+#[must_use]
+pub fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@,+%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

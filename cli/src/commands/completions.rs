@@ -1,10 +1,11 @@
 //! `vouch completions` and `vouch man`: what the command tree says, for shells and for `man`.
 
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 use super::manual;
 use crate::{
     args::{CompletionsArgs, ManArgs},
+    aws_config::process::quote,
     console,
     error::{Category, Failure},
     file_failure::words,
@@ -37,8 +38,13 @@ pub fn man(args: &ManArgs) -> Result<(), Failure> {
             format!("cannot write manual pages into {}: {}", folder.display(), words(&error)),
         )
     })?;
-    console::note(&format!("Wrote the manual pages into {}. Try: man {}/vouch.1", folder.display(), folder.display()));
+    console::note(&written_into(folder));
     Ok(())
+}
+
+fn written_into(folder: &Path) -> String {
+    let page = folder.join("vouch.1");
+    format!("Wrote the manual pages into {}. Try: man {}", folder.display(), quote(&page.to_string_lossy()))
 }
 
 #[cfg(test)]
@@ -58,6 +64,14 @@ mod tests {
             assert!(!script.contains("reference"), "{shell}: what is hidden stays hidden");
             assert!(script.contains("doctor") && script.contains("credential"), "{shell}");
         }
+    }
+
+    #[test]
+    fn the_command_that_shows_a_page_can_be_pasted() {
+        let plain = written_into(Path::new("man1"));
+        assert_eq!(plain, "Wrote the manual pages into man1. Try: man man1/vouch.1");
+        let quoted = written_into(Path::new("/srv/alice's pages"));
+        assert!(quoted.ends_with(r". Try: man '/srv/alice'\''s pages/vouch.1'"), "{quoted}");
     }
 
     #[test]
