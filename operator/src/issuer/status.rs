@@ -162,6 +162,8 @@ struct Pods {
     new: bool,
     /// The newest version does not come up.
     stuck: bool,
+    /// Why the API server makes no pods, in its words: a quota, a class of priority that is not there.
+    refusal: Option<String>,
 }
 
 impl Pods {
@@ -174,6 +176,8 @@ impl Pods {
         let all = status.replicas.unwrap_or_default();
         let seen = status.observed_generation >= deployment.metadata.generation;
         let progress = condition_of(&status, "Progressing");
+        let refusal = condition_of(&status, "ReplicaFailure").filter(|found| found.status == "True");
+        let refusal = refusal.map(|found| found.message.clone().unwrap_or_default());
         Self {
             available,
             wanted,
@@ -182,15 +186,21 @@ impl Pods {
             enough: condition_of(&status, "Available").is_some_and(|found| found.status == "True") && available > 0,
             settled: seen && updated == wanted && all == wanted && available >= wanted,
             new: !seen || progress.is_none_or(|found| found.reason.as_deref() != Some("NewReplicaSetAvailable")),
-            stuck: progress.is_some_and(|found| found.status == "False"),
+            stuck: progress.is_some_and(|found| found.status == "False") || refusal.is_some(),
+            refusal,
         }
     }
 
     fn message(&self) -> String {
-        if self.exists {
-            format!("{} of {} pods serve.", self.available, self.wanted)
-        } else {
-            "There is no Deployment yet.".to_owned()
+        match &self.refusal {
+            _ if !self.exists => "There is no Deployment yet.".to_owned(),
+            None => format!("{} of {} pods serve.", self.available, self.wanted),
+            Some(why) => {
+                format!(
+                    "{} of {} pods serve. The API server makes no more of them: {why}.",
+                    self.available, self.wanted
+                )
+            }
         }
     }
 
@@ -207,7 +217,8 @@ impl Pods {
         if self.settled {
             Finding::new(condition::PROGRESSING, false, Reason::AsDeclared, self.message())
         } else if self.stuck {
-            let message = format!("{} The newest ones do not become ready.", self.message());
+            let newest = if self.refusal.is_some() { "" } else { " The newest ones do not become ready." };
+            let message = format!("{}{newest}", self.message());
             Finding::new(condition::PROGRESSING, false, Reason::RolloutStuck, message)
         } else {
             Finding::new(condition::PROGRESSING, true, Reason::RollingOut, self.message())
@@ -234,12 +245,16 @@ mod tests {
 
     /// Conditions of an issuer with that status of its Deployment, as `type status reason`.
     fn told(generation: i64, status: Value) -> Vec<String> {
+        let known = Known { deployment: Some(deployment(generation, status)), ..Known::default() };
+        let conditions = findings(&known).into_iter().filter(|finding| finding.kind != condition::PAUSED);
+        conditions.map(|found| format!("{} {} {}", found.kind, found.truth.as_str(), found.reason)).collect()
+    }
+
+    fn deployment(generation: i64, status: Value) -> Deployment {
         let deployment = json!({
             "metadata": {"generation": generation}, "spec": {"replicas": 3, "selector": {}, "template": {}}, "status": status,
         });
-        let known = Known { deployment: serde_json::from_value(deployment).unwrap(), ..Known::default() };
-        let conditions = findings(&known).into_iter().filter(|finding| finding.kind != condition::PAUSED);
-        conditions.map(|found| format!("{} {} {}", found.kind, found.truth.as_str(), found.reason)).collect()
+        serde_json::from_value(deployment).unwrap()
     }
 
     fn pods(updated: i32, all: i32, available: i32, progress: &str, reason: &str) -> Value {
@@ -261,6 +276,25 @@ mod tests {
         assert_eq!(stuck, ["Ready False TooFewPods", "Available False TooFewPods", "Progressing False RolloutStuck"]);
         let behind = told(2, pods(1, 4, 3, "False", "ProgressDeadlineExceeded"));
         assert_eq!(behind, ["Ready False RolloutStuck", "Available True AsDeclared", "Progressing False RolloutStuck"]);
+    }
+
+    #[test]
+    fn a_pod_that_the_api_server_refuses_is_told_at_once_in_its_words() {
+        let refused = |available: i32| {
+            let mut status = pods(0, available, available, "True", "ReplicaSetUpdated");
+            let why = "pods \"vouch-1\" is forbidden: exceeded quota: few";
+            let failure = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": why});
+            status["conditions"].as_array_mut().unwrap().push(failure);
+            status
+        };
+        let none = told(2, refused(0));
+        assert_eq!(none, ["Ready False TooFewPods", "Available False TooFewPods", "Progressing False RolloutStuck"]);
+        let behind = told(2, refused(3));
+        assert_eq!(behind, ["Ready False RolloutStuck", "Available True AsDeclared", "Progressing False RolloutStuck"]);
+        let message = Pods::of(Some(&deployment(2, refused(0)))).progressing().message;
+        let expected = "0 of 3 pods serve. The API server makes no more of them: pods \"vouch-1\" is forbidden: exceeded \
+                        quota: few.";
+        assert_eq!(message, expected);
     }
 
     #[test]
