@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use crate::kubeconfig;
+
 /// What helps against a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
@@ -107,7 +109,8 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 /// The status below an answer says the same once more, and so does what is below a missing configuration.
 fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let kube = error.downcast_ref::<kube::Error>();
-    let is_whole = matches!(kube, Some(kube::Error::Api(_) | kube::Error::InferConfig(_)));
+    use kube::Error::{Api, InferConfig, InferKubeconfig};
+    let is_whole = matches!(kube, Some(Api(_) | InferConfig(_) | InferKubeconfig(_)));
     error.source().filter(|_| !is_whole)
 }
 
@@ -116,10 +119,14 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) if !status.message.is_empty() => status.message.clone(),
         Some(kube::Error::Api(status)) => format!("the API server answered {} {}", status.code, status.reason),
-        Some(kube::Error::InferConfig(error)) => format!(
-            "no pod's service account leads there and no kubeconfig, which KUBECONFIG names: {}",
-            error.source().map(ToString::to_string).unwrap_or_default()
-        ),
+        Some(kube::Error::InferConfig(error)) => {
+            let why = error.source().and_then(|source| source.downcast_ref());
+            format!(
+                "run it in a cluster, where `helm install` puts it, or name a kubeconfig in KUBECONFIG: {}",
+                why.map(|why| kubeconfig::fault(why, &kubeconfig::usual())).unwrap_or_default()
+            )
+        }
+        Some(kube::Error::InferKubeconfig(error)) => kubeconfig::fault(error, &kubeconfig::usual()),
         Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => "the API server cannot be reached".to_owned(),
         _ => error.to_string(),
     }

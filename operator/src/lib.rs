@@ -14,6 +14,7 @@ pub mod events;
 pub mod failure;
 pub mod issuer;
 pub mod keys;
+pub mod kubeconfig;
 pub mod lease;
 pub mod log;
 pub mod metrics;

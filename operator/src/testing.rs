@@ -233,17 +233,21 @@ impl Server {
             }
             ["apis", .., "namespaces", _, _] | ["api", .., "namespaces", _, _] => {
                 let below = format!("{path}/");
-                let items: Vec<&Value> = self
-                    .objects
-                    .iter()
-                    .filter(|(path, _)| path.starts_with(&below))
-                    .map(|(_, object)| object)
-                    .collect();
-                let metadata = json!({"resourceVersion": self.version.to_string()});
-                (StatusCode::OK, json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}))
+                self.list(|path| path.starts_with(&below))
+            }
+            ["apis", group, version, kind] => {
+                let (above, between) = (format!("/apis/{group}/{version}/namespaces/"), format!("/{kind}/"));
+                self.list(|path| path.starts_with(&above) && path.contains(&between))
             }
             _ => failure(404, "not found"),
         }
+    }
+
+    fn list(&self, is_wanted: impl Fn(&str) -> bool) -> (StatusCode, Value) {
+        let items: Vec<&Value> =
+            self.objects.iter().filter(|(path, _)| is_wanted(path)).map(|(_, object)| object).collect();
+        let metadata = json!({"resourceVersion": self.version.to_string()});
+        (StatusCode::OK, json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}))
     }
 
     /// Server-side apply, for one manager beside hands.

@@ -92,6 +92,9 @@ value `rbac.userRoles.issuers` lists, by default that of an issuer called `vouch
 missing; add the issuer's name to the value, or give its administrators a Role with
 `{apiGroups: [\"\"], resources: [secrets], resourceNames: [NAME-root-secret], verbs: [get]}`.
 
+`status --all-namespaces` lists VouchIssuers in all namespaces and has the needs of `status` in each that has one: bind
+`vouch-viewer` by a ClusterRoleBinding for it.
+
 What is marked as optional, `status` goes without and says less. `pods/proxy`, by which it counts refused sign-ins, is in
 neither role: it reaches every port of every pod of the namespace.
 

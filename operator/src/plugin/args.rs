@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use vouch_crds::duration::Duration;
+use vouch_crds::{duration::Duration, names::ISSUER_NAME_LENGTH};
 use vouch_iam::identity::EmailAddress;
 use vouch_keyring::Kid;
 
@@ -26,7 +26,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClusterArgs {
     /// The namespace of the issuer [default: that of the context]
-    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    #[arg(short, long, global = true, value_parser = namespace_name, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
     /// The context of the kubeconfig [default: the current one]
     #[arg(long, global = true, value_name = "NAME")]
@@ -35,8 +35,36 @@ pub struct ClusterArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// The VouchIssuer [default: the one of the namespace]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_parser = issuer_name, value_name = "NAME")]
     pub issuer: Option<String>,
+}
+
+/// What a namespace can be called (RFC 1123, label).
+fn namespace_name(name: &str) -> Result<String, String> {
+    let is_fitting = is_label(name) && name.len() <= 63;
+    is_fitting.then(|| name.to_owned()).ok_or_else(|| {
+        "no namespace is called that: a name has at most 63 lower-case letters, digits and dashes, and begins and ends with a \
+         letter or a digit"
+            .to_owned()
+    })
+}
+
+/// What a VouchIssuer can be called.
+fn issuer_name(name: &str) -> Result<String, String> {
+    let is_fitting =
+        is_label(name) && name.len() <= ISSUER_NAME_LENGTH && !name.starts_with(|c: char| c.is_ascii_digit());
+    is_fitting.then(|| name.to_owned()).ok_or_else(|| {
+        format!(
+            "no VouchIssuer is called that: a name has at most {ISSUER_NAME_LENGTH} lower-case letters, digits and dashes, \
+             begins with a letter and does not end with a dash"
+        )
+    })
+}
+
+fn is_label(name: &str) -> bool {
+    let mut letters = name.chars();
+    let is_one = letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    is_one && !name.is_empty() && !name.starts_with('-') && !name.ends_with('-')
 }
 
 /// How answers are printed.
@@ -71,15 +99,50 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
     /// One screen: what runs, what is wrong, and what to do about it
-    Status,
+    Status(StatusArgs),
     /// Something about people.
     #[command(flatten)]
     People(PeopleCommand),
-    /// Every signing key with its state, and what happens to it next
-    Keys,
+    /// Look at the signing keys, or change them by order: `keys rotate` and `rotate` are the same, and so with the other orders
+    Keys(KeysArgs),
+    /// An order about signing keys.
+    #[command(flatten)]
+    Order(OrderCommand),
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Every issuer of the cluster, with a screen for each namespace that has one
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "issuer"])]
+    pub all_namespaces: bool,
+}
+
+/// `keys`.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: Option<KeysCommand>,
+}
+
+/// What to do with signing keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Every signing key with its state, and what happens to it next; `keys` alone does the same
+    Show,
+    /// An order about them.
+    #[command(flatten)]
+    Order(OrderCommand),
+}
+
+/// An order about signing keys.
+#[derive(Debug, Subcommand)]
+pub enum OrderCommand {
     /// Rotate at the first moment at which every verifier knows the next key
     Rotate(Patience),
     /// Withdraw a signing key for ever: its tokens and sessions end
+    #[command(visible_alias = "revoke")]
     RevokeKey(RevokeKeyArgs),
     /// Take the clock's word over the dates of the keys, after a clock that was far ahead was put right
     AcceptClock(Patience),
@@ -90,7 +153,7 @@ pub enum ClusterCommand {
 pub enum PeopleCommand {
     /// Invite a person to enroll a security key
     Invite(InviteArgs),
-    /// Look at people: everybody, unless one is asked for
+    /// Look at people: everybody with `list`, one with `show`
     Users(UsersArgs),
     /// End every session of a person and allow no new one
     Disable(Person),
@@ -252,6 +315,50 @@ mod tests {
     #[test]
     fn an_address_and_a_key_id_are_checked_before_the_cluster_is_asked() {
         for line in ["invite alice", "revoke-key abc", "invite alice@example.com --expires soon"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_object_can_have_is_told_before_the_cluster_is_asked() {
+        for line in
+            ["status -n Bad", "status -n=-a", "status -n a_b", "status -n a.b", &format!("keys -n {}", "a".repeat(64))]
+        {
+            let told = parse(line).unwrap_err().to_string();
+            assert!(told.contains("no namespace is called that: a name has at most 63 lower-case letters"), "{told}");
+        }
+        for line in
+            ["keys --issuer 1a", "keys --issuer A", "keys --issuer=", &format!("keys --issuer {}", "a".repeat(51))]
+        {
+            let told = parse(line).unwrap_err().to_string();
+            assert!(told.contains("no VouchIssuer is called that: a name has at most 50"), "{told}");
+        }
+        for line in ["status -n 1-a", &format!("keys -n {} --issuer a-1", "a".repeat(63))] {
+            parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn an_order_about_keys_stands_behind_keys_too_and_has_the_verb_of_an_issuer_that_runs_alone() {
+        let kid = "a".repeat(43);
+        for line in [format!("revoke-key {kid} --now"), format!("keys revoke {kid} --now")] {
+            let (Command::Cluster(ClusterCommand::Order(order))
+            | Command::Cluster(ClusterCommand::Keys(KeysArgs { command: Some(KeysCommand::Order(order)) }))) =
+                parse(&line).unwrap().command
+            else {
+                panic!("another command: {line}")
+            };
+            assert!(matches!(order, OrderCommand::RevokeKey(RevokeKeyArgs { now: true, .. })), "{order:?}");
+        }
+        for line in ["keys", "keys show", "keys rotate", "keys accept-clock --timeout 1s"] {
+            parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn every_namespace_is_not_one_of_them() {
+        assert!(parse("status -A").is_ok());
+        for line in ["status -A -n vouch", "status --all-namespaces --issuer vouch"] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

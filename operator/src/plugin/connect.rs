@@ -11,7 +11,13 @@ use kube::{
 use tower::{buffer::BufferLayer, retry::RetryLayer};
 use vouch_issuer::{admin::FrontEnd, cluster::CONNECT_TIMEOUT};
 
-use super::{args::ClusterArgs, patience::Patience, refusal::Refusals, trouble::Trouble};
+use super::{
+    args::ClusterArgs,
+    patience::Patience,
+    refusal::{self, Refusals},
+    trouble::Trouble,
+};
+use crate::kubeconfig;
 
 /// How long an answer may take. Nothing here reads more than a page at a time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,12 +64,22 @@ impl Connection {
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let refusals = Refusals::default();
         let builder = ClientBuilder::try_from(config).map_err(|error| match error {
-            kube::Error::Auth(why) => Trouble::NoCredentials { server: server.clone(), why: why.to_string() },
+            kube::Error::Auth(why) => {
+                Trouble::NoCredentials { server: server.clone(), why: refusal::credentials(&why) }
+            }
+            kube::Error::InferKubeconfig(why) => Trouble::Kubeconfig(kubeconfig::fault(&why, &file(args))),
             other => Trouble::Unusable(Box::new(other)),
         })?;
         let builder = builder.with_layer(&BufferLayer::new(IN_LINE)).with_layer(&RetryLayer::new(Patience::default()));
         let client = builder.with_layer(&refusals).build();
         Ok(Self { client, namespace, server, refusals, front_end: front_end(args) })
+    }
+
+    /// The way to another namespace of the same cluster.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        let front_end = self.front_end.clone().with("-n", namespace);
+        Self { namespace: namespace.to_owned(), front_end, ..self.clone() }
     }
 
     /// The reason why `trouble` came about, where the API server gave one that says more.
@@ -91,24 +107,28 @@ fn front_end(args: &ClusterArgs) -> FrontEnd {
 
 async fn configuration(args: &ClusterArgs) -> Result<Config, Trouble> {
     let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
+    let unusable = |error| {
+        let why = kubeconfig::fault(&error, &file(args));
+        match error {
+            KubeconfigError::LoadContext(_) | KubeconfigError::CurrentContextNotSet => Trouble::NoContext(why),
+            _ => Trouble::Kubeconfig(why),
+        }
+    };
     let kubeconfig = match &args.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path)
-            .map_err(|source| Trouble::Kubeconfig { path: path.clone(), source: Box::new(source) })?,
+        Some(path) => Kubeconfig::read_from(path).map_err(unusable)?,
         None => match Kubeconfig::read() {
             Ok(kubeconfig) => kubeconfig,
             // A pod has no kubeconfig, and its service account's credentials instead.
-            Err(error) if args.context.is_none() => {
-                return Config::incluster().map_err(|_| Trouble::NoKubeconfig(error.to_string()));
-            }
-            Err(error) => return Err(Trouble::NoKubeconfig(error.to_string())),
+            Err(error) if args.context.is_none() => return Config::incluster().map_err(|_| unusable(error)),
+            Err(error) => return Err(unusable(error)),
         },
     };
-    let read = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    read.map_err(|error| match error {
-        KubeconfigError::LoadContext(name) => Trouble::NoContext(name),
-        KubeconfigError::CurrentContextNotSet => Trouble::NoContext("by default".to_owned()),
-        other => Trouble::NoKubeconfig(other.to_string()),
-    })
+    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(unusable)
+}
+
+/// The kubeconfig that is read.
+fn file(args: &ClusterArgs) -> String {
+    args.kubeconfig.as_ref().map_or_else(kubeconfig::usual, |path| path.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -16,11 +16,7 @@ use crate::{failure::is_not_found, tolerant::Tolerant};
 /// When they cannot be listed.
 pub async fn all(connection: &Connection) -> Result<Vec<Tolerant<VouchIssuer>>, Trouble> {
     let api: Api<Tolerant<VouchIssuer>> = Api::namespaced(connection.client.clone(), &connection.namespace);
-    match api.list(&ListParams::default()).await {
-        Ok(found) => Ok(found.items),
-        Err(error) if is_not_found(&error) => Err(Trouble::NotInstalled),
-        Err(error) => Err(Trouble::api("the VouchIssuers cannot be listed", error)),
-    }
+    Ok(api.list(&ListParams::default()).await.map_err(unlisted)?.items)
 }
 
 /// The issuer of the namespace, or the one that is asked for.
@@ -77,13 +73,26 @@ pub fn choose<K: kube::Resource>(mut found: Vec<K>, wanted: Option<&str>, namesp
 
 /// Other namespaces with an issuer, as far as they may be listed.
 async fn elsewhere(connection: &Connection) -> Vec<String> {
-    let api: Api<VouchIssuer> = Api::all(connection.client.clone());
-    let found = api.list_metadata(&ListParams::default()).await.map(|found| found.items).unwrap_or_default();
+    let found = namespaces(connection).await.unwrap_or_default();
     let _tolerated = connection.refusals.take();
-    let mut namespaces: Vec<String> = found.iter().filter_map(kube::ResourceExt::namespace).collect();
+    found
+}
+
+/// Every namespace with an issuer, by name.
+///
+/// # Errors
+/// When they cannot be listed.
+pub async fn namespaces(connection: &Connection) -> Result<Vec<String>, Trouble> {
+    let api: Api<VouchIssuer> = Api::all(connection.client.clone());
+    let found = api.list_metadata(&ListParams::default()).await.map_err(unlisted)?;
+    let mut namespaces: Vec<String> = found.items.iter().filter_map(kube::ResourceExt::namespace).collect();
     namespaces.sort();
     namespaces.dedup();
-    namespaces
+    Ok(namespaces)
+}
+
+fn unlisted(error: kube::Error) -> Trouble {
+    if is_not_found(&error) { Trouble::NotInstalled } else { Trouble::api("the VouchIssuers cannot be listed", error) }
 }
 
 #[cfg(test)]

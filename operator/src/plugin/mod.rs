@@ -21,8 +21,11 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod trouble;
+mod usage;
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write as _},
     process::ExitCode,
 };
@@ -32,7 +35,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::{
-    args::{Cli, ClusterArgs, ClusterCommand, Command, Output, Patience},
+    args::{Cli, ClusterArgs, ClusterCommand, Command, KeysCommand, OrderCommand, Output},
     connect::Connection,
     keys::{IssuerKeys, KeyTable},
     orders::Order,
@@ -42,7 +45,11 @@ use self::{
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<OsString> = env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error, &words),
+    };
     let output = cli.output;
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +64,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Trouble> {
     match cli.command {
-        Command::Example(example) => write(example::manifest(example)),
+        Command::Example(example) => print(cli.output, &example::manifest(example, &cli.cluster)),
         Command::Completions(args) => write(&complete::script(args.shell)),
         Command::Complete(args) => write(&complete::candidates(&args.words)),
         Command::Cluster(command) => {
@@ -80,19 +87,27 @@ async fn answer(
     cluster: &ClusterArgs,
     output: Output,
 ) -> Result<(), Trouble> {
-    let keys = async || IssuerKeys::try_from(&issuer::identify(connection, cluster.issuer.as_deref()).await?);
-    let order = async |order: Order, patience: Patience| {
+    let issuer = cluster.issuer.as_deref();
+    let keys = async || IssuerKeys::try_from(&issuer::identify(connection, issuer).await?);
+    let order = async |command: OrderCommand| {
+        let (order, patience) = match command {
+            OrderCommand::Rotate(patience) => (Order::Rotate, patience),
+            OrderCommand::AcceptClock(patience) => (Order::AcceptClock, patience),
+            OrderCommand::RevokeKey(args) => (Order::Revoke { kid: args.kid, now: args.now }, args.patience),
+        };
         print(output, &orders::give(connection, &keys().await?, &order, patience.timeout, Timestamp::now).await?)
     };
     match command {
-        ClusterCommand::Status => {
-            print(output, &status::look(connection, cluster.issuer.as_deref(), Timestamp::now()).await?)
+        ClusterCommand::Status(args) if args.all_namespaces => {
+            print(output, &status::look_everywhere(connection, Timestamp::now()).await?)
         }
-        ClusterCommand::People(command) => people::answer(connection, cluster.issuer.as_deref(), command, output).await,
-        ClusterCommand::Keys => print(output, &KeyTable::of(&keys().await?, Timestamp::now())),
-        ClusterCommand::Rotate(patience) => order(Order::Rotate, patience).await,
-        ClusterCommand::AcceptClock(patience) => order(Order::AcceptClock, patience).await,
-        ClusterCommand::RevokeKey(args) => order(Order::Revoke { kid: args.kid, now: args.now }, args.patience).await,
+        ClusterCommand::Status(_) => print(output, &status::look(connection, issuer, Timestamp::now()).await?),
+        ClusterCommand::People(command) => people::answer(connection, issuer, command, output).await,
+        ClusterCommand::Order(command) => order(command).await,
+        ClusterCommand::Keys(args) => match args.command {
+            Some(KeysCommand::Order(command)) => order(command).await,
+            None | Some(KeysCommand::Show) => print(output, &KeyTable::of(&keys().await?, Timestamp::now())),
+        },
     }
 }
 

@@ -10,13 +10,14 @@ use super::{access, args::Cli};
 const INTRODUCTION: &str = "\
 Put `kubectl-vouch` on the PATH, and kubectl runs it as `kubectl vouch`. It talks to the API server with the kubeconfig of
 kubectl and with nothing else: what somebody may do with it is decided by roles of the cluster (see
-[below](#what-each-command-may-have-to-do)). It has the verbs of an issuer that runs alone ([vouch-issuer](issuer.md)).
+[below](#what-each-command-may-have-to-do)). It has the verbs of an issuer that runs alone ([vouch-issuer](issuer.md)): an order
+about signing keys may have `keys` before it, and `revoke-key` is `revoke`, too.
 
 What a program reads goes to stdout, what a person reads to stderr. Every failure is one sentence and a next step; the exit
 status is 0 when the command was carried out, 1 when it was not, 2 when the command line is wrong. With `--output json` a command
 that was not carried out prints on stdout, in place of its answer, an object whose only member is `error`; it has `category`
-(`configuration` when the VouchIssuer is wrong, with every mistake in `problems`, otherwise `general`), `exit_code`, `message`
-and, where there are any, `causes`. `vouch-issuer` prints the same.
+(`configuration` when the VouchIssuer is wrong, with every mistake in `problems`, `usage` when the command line is, otherwise
+`general`), `exit_code`, `message` and, where there are any, `causes`.
 
 An API server that cannot be reached for a moment, or asks for patience (429, 503), is asked again, for five seconds in all and
 as often as its `Retry-After` allows; a request that may have been carried out only when it reads.
@@ -31,7 +32,7 @@ pub fn page() -> String {
     page.push_str(INTRODUCTION);
     page.push_str("\n## Options of every command\n\n");
     table(&mut page, root.get_arguments().filter(|arg| arg.is_global_set()));
-    visible(&root).for_each(|command| section(&mut page, command, "kubectl vouch"));
+    visible(&root).for_each(|command| section(&mut page, command, "kubectl vouch", &root));
     page.push_str(&access::page());
     page
 }
@@ -41,10 +42,12 @@ fn visible(command: &Command) -> impl Iterator<Item = &Command> {
 }
 
 /// Writing to a string cannot fail.
-fn section(page: &mut String, command: &Command, parent: &str) {
+fn section(page: &mut String, command: &Command, parent: &str, root: &Command) {
     let name = format!("{parent} {}", command.get_name());
     if visible(command).next().is_some() {
-        visible(command).for_each(|sub| section(page, sub, &name));
+        // An order about keys has a section of its own.
+        let own = visible(command).filter(|sub| root.find_subcommand(sub.get_name()).is_none());
+        own.for_each(|sub| section(page, sub, &name, root));
         return;
     }
     let about = command.get_long_about().or_else(|| command.get_about()).map(ToString::to_string).unwrap_or_default();

@@ -149,7 +149,7 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> Refusal {
 
 /// What a program that makes credentials wrote to standard error is its message; its standard output could be a token, and the
 /// command line that kube tells of it has the values of its environment.
-fn credentials(error: &AuthError) -> String {
+pub(super) fn credentials(error: &AuthError) -> String {
     match error {
         AuthError::AuthExecRun { out, .. } => {
             let said = String::from_utf8_lossy(&out.stderr);
@@ -157,6 +157,8 @@ fn credentials(error: &AuthError) -> String {
             failed.trim_end_matches([':', ' ']).to_owned()
         }
         AuthError::AuthExecParse(_) => "the program that makes credentials wrote something else".to_owned(),
+        AuthError::AuthExecStart(error) => format!("the program that makes credentials does not start: {error}"),
+        AuthError::ReadTokenFile(error, path) => format!("the token file {} cannot be read: {error}", path.display()),
         other => other.to_string(),
     }
 }

@@ -3,10 +3,8 @@
 use std::{
     error::Error,
     io::{self, Write as _},
-    path::PathBuf,
 };
 
-use kube::config::KubeconfigError;
 use vouch_crds::duration::Duration;
 use vouch_issuer::{
     admin::AdminError,
@@ -26,22 +24,14 @@ use crate::failure;
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    /// No cluster is configured.
-    #[error("no cluster is configured; name a kubeconfig with --kubeconfig or KUBECONFIG ({0})")]
-    NoKubeconfig(String),
-    /// The file cannot be used.
-    #[error("the kubeconfig {} cannot be used: {source}", path.display())]
-    Kubeconfig {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: Box<KubeconfigError>,
-    },
-    /// The kubeconfig has no such context.
-    #[error("the kubeconfig has no context {0} that can be used; see: kubectl config get-contexts")]
+    /// The kubeconfig cannot be used, for this reason.
+    #[error("{0}. Correct it, or name another with --kubeconfig or KUBECONFIG")]
+    Kubeconfig(String),
+    /// The kubeconfig does not have the context that is asked for, or none by default; this is the clause that says so.
+    #[error("{0}. See those it has, and choose one with --context: kubectl config get-contexts")]
     NoContext(String),
     /// What the kubeconfig names cannot be used.
-    #[error("the way to the cluster that the kubeconfig describes cannot be used: {0}")]
+    #[error("the way to the cluster that the kubeconfig describes cannot be used: {}", failure::chain(&**.0))]
     Unusable(Box<kube::Error>),
     /// The API server is not there.
     #[error("{server} cannot be reached: {why}. Is the context the right one? See: kubectl config current-context")]
@@ -73,7 +63,7 @@ pub enum Trouble {
         "you may not {verb} {what}{namespace}. Ask for the role {role} there, or for this rule: {rule}",
         verb = rule.verb,
         what = what(rule),
-        namespace = rule.namespace.as_ref().map(|name| format!(" in namespace {name}")).unwrap_or_default(),
+        namespace = rule.namespace.as_ref().map_or(" in all namespaces".to_owned(), |name| format!(" in namespace {name}")),
         role = role(rule)
     )]
     Denied {
@@ -94,6 +84,9 @@ pub enum Trouble {
         /// Namespaces that have one, when they may be listed.
         elsewhere_found: Vec<String>,
     },
+    /// No namespace has an issuer.
+    #[error("no namespace of the cluster has a VouchIssuer. Declare one: kubectl vouch example issuer")]
+    NoIssuers,
     /// The namespace has no issuer of that name.
     #[error("namespace {namespace} has no VouchIssuer {name}; it has {}", list(found))]
     NoSuchIssuer {

@@ -19,6 +19,7 @@ use vouch_control_plane::Outcome;
 fn an_administrators_first_day() {
     let cluster = Cluster::start();
     trouble::without_a_way_in(&cluster);
+    trouble::with_a_kubeconfig_that_is_wrong(&cluster);
     trouble::without_the_resources(&cluster);
     cluster.install();
     trouble::without_an_issuer(&cluster);
@@ -28,9 +29,29 @@ fn an_administrators_first_day() {
     orders::with_an_operator(&cluster);
     people::from_invite_to_logout(&cluster);
     rights::are_enough_and_needed(&cluster);
+    trouble::with_pods_that_are_refused(&cluster);
     trouble::with_two_issuers(&cluster);
     drop(operator);
     people::when_no_issuer_can_be_read(&cluster);
+}
+
+#[test]
+fn a_program_that_asks_for_json_reads_what_is_wrong_with_its_command_line() {
+    let plugin =
+        |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_kubectl-vouch")).args(arguments).output().unwrap();
+    let text = plugin(&["status", "-n", "Bad NS"]);
+    assert_eq!((text.status.code(), text.stdout.as_slice()), (Some(2), &b""[..]));
+    let told = plugin(&["status", "-n", "Bad NS", "-o", "json"]);
+    assert_eq!((told.status.code(), told.stderr), (Some(2), text.stderr), "people read the same");
+    let answer: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&answer["error"]["category"], &answer["error"]["exit_code"]), (&json!("usage"), &json!(2)));
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("invalid value 'Bad NS' for '--namespace <NAMESPACE>': no namespace is called that: "),
+        "{message}"
+    );
+    let help = plugin(&["status", "--help", "-o", "json"]);
+    assert!(help.status.success() && help.stdout.starts_with(b"One screen: "));
 }
 
 #[test]
@@ -39,10 +60,12 @@ fn an_operator_outside_a_cluster_says_once_what_is_missing() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vouch-operator"));
     command.args(["--image=vouch-issuer:1", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
     let words = Outcome::of(command.env_clear().env("HOME", home.path())).refusal();
-    let missing = "vouch-operator: the API server cannot be used: no pod's service account leads there and no kubeconfig, which \
-                   KUBECONFIG names: ";
-    assert!(words.starts_with(missing), "{words}");
-    assert_eq!(words.matches("No such file or directory").count(), 1, "{words}");
+    let missing = format!(
+        "vouch-operator: the API server cannot be used: run it in a cluster, where `helm install` puts it, or name a kubeconfig \
+         in KUBECONFIG: the kubeconfig {} cannot be read: No such file or directory (os error 2)\n",
+        home.path().join(".kube/config").display()
+    );
+    assert_eq!(words, missing);
 }
 
 /// What `example issuer` prints can be applied as it stands.

@@ -42,7 +42,7 @@ pub(crate) fn with_an_operator(cluster: &Cluster) {
     let text = cluster.vouch(&["status"]).answer();
     assert!(text.contains("✗ VouchIssuer vouch: NothingSigns") && text.contains("\n→ "), "{text}");
 
-    let waived = cluster.vouch(&["revoke-key", leaked, "--now", "-o", "json"]).json();
+    let waived = cluster.vouch(&["keys", "revoke", leaked, "--now", "-o", "json"]).json();
     assert_eq!(keys(&waived)[0], ("active".to_owned(), first[1].1.clone()));
     let accepted = cluster.vouch(&["accept-clock"]).answer();
     assert!(accepted.starts_with("No date of the keys lies ahead of the clock; nothing was changed."), "{accepted}");

@@ -1,6 +1,6 @@
 //! What people read who cannot get in, or find nothing there.
 
-use std::{path::Path, time::Instant};
+use std::{fs, path::Path, time::Instant};
 
 use serde_json::json;
 use vouch_control_plane::until;
@@ -32,15 +32,56 @@ pub(crate) fn without_a_way_in(cluster: &Cluster) {
     let words = refusal(&failing);
     assert!(words.contains("gives no credentials") && words.contains("sign in first"), "{words}");
     let words = cluster.vouch_with(cluster.plane.kubeconfig(), &["status", "--context", "prod"]).refusal();
-    assert!(words.contains("no context prod") && words.contains("kubectl config get-contexts"), "{words}");
+    assert!(words.contains(" has no context prod. ") && words.contains("kubectl config get-contexts"), "{words}");
     let nowhere = cluster.plane.cluster().folder().join("nowhere");
     let words = refusal(&nowhere);
-    assert!(words.contains("no cluster is configured"), "{words}");
+    let told = format!("kubectl vouch: the kubeconfig {} cannot be read: No such file", nowhere.display());
+    assert!(words.starts_with(&told) && words.ends_with("with --kubeconfig or KUBECONFIG\n"), "{words}");
+    assert_eq!(words.lines().count(), 1, "{words}");
     let (told, answer) = cluster.vouch_with(&nowhere, &["status", "-o", "json"]).failure();
     assert_eq!(told, words, "people read the same");
     assert_eq!((&answer["error"]["category"], &answer["error"]["exit_code"]), (&json!("general"), &json!(1)));
     let message = answer["error"]["message"].as_str().unwrap();
     assert_eq!(format!("kubectl vouch: {message}\n"), words);
+}
+
+/// Every way that a kubeconfig can be wrong is one sentence and a next step.
+pub(crate) fn with_a_kubeconfig_that_is_wrong(cluster: &Cluster) {
+    let missing = json!("/nowhere/file");
+    let with = |name: &str, pointer: &str, value: &serde_json::Value| {
+        cluster.plane.kubeconfig_with(name, |config| *config.pointer_mut(pointer).unwrap() = value.clone())
+    };
+    let text = cluster.plane.cluster().folder().join("text");
+    fs::write(&text, "not: [yaml\n").unwrap();
+    let cases = [
+        (with("no-context", "/current-context", &json!("gone")), " has no context gone. See those it has, "),
+        (
+            with("no-cluster", "/contexts/0/context/cluster", &json!("gone")),
+            "the context is about the cluster gone, which",
+        ),
+        (with("no-url", "/clusters/0/cluster/server", &json!("::::")), " is no URL: "),
+        (
+            with(
+                "no-authority",
+                "/clusters/0/cluster",
+                &json!({"server": "https://127.0.0.1:1", "certificate-authority": missing}),
+            ),
+            " names cannot be used: /nowhere/file: No such file",
+        ),
+        (
+            with("no-certificate", "/users/0/user", &json!({"client-certificate": missing, "client-key": missing})),
+            "client certificate that",
+        ),
+        (
+            with("no-token", "/users/0/user", &json!({"tokenFile": missing})),
+            ": the token file /nowhere/file cannot be read: ",
+        ),
+        (text, "/text is no kubeconfig: line 1 column 6: unclosed bracket"),
+    ];
+    for (kubeconfig, told) in cases {
+        let words = cluster.vouch_with(&kubeconfig, &["status"]).refusal();
+        assert!(words.contains(told) && words.lines().count() == 1 && !words.contains('"'), "{words}");
+    }
 }
 
 pub(crate) fn without_the_resources(cluster: &Cluster) {
@@ -58,11 +99,27 @@ pub(crate) fn without_an_issuer(cluster: &Cluster) {
     );
 }
 
+/// What the API server refuses to a ReplicaSet stands where people look, at once and in its words.
+pub(crate) fn with_pods_that_are_refused(cluster: &Cluster) {
+    cluster.patch_issuer(r#"{"spec":{"deployment":{"priorityClassName":"nowhere"}}}"#);
+    until("the refusal to be told", || {
+        let screen = cluster.vouch(&["status"]).answer();
+        screen.contains("no PriorityClass with name nowhere was found")
+            && screen.contains("\n→ Where the message quotes")
+    });
+    cluster.patch_issuer(r#"{"spec":{"deployment":{"priorityClassName":null}}}"#);
+}
+
 pub(crate) fn with_two_issuers(cluster: &Cluster) {
     let words = cluster.vouch_with(cluster.plane.kubeconfig(), &["keys", "-n", "default"]).refusal();
     assert!(words.contains("There is one in namespace vouch: repeat with -n vouch"), "{words}");
-    let second = cluster.vouch(&["example", "issuer"]).answer().replace("name: vouch\n", "name: second\n");
-    cluster.plane.apply(&second, &["--namespace", "vouch"]).answer();
+    let everywhere = cluster.vouch_with(cluster.plane.kubeconfig(), &["status", "--all-namespaces"]).answer();
+    assert!(everywhere.starts_with("Namespace vouch\nvouch      https://vouch.example.com "), "{everywhere}");
+    let nobody = cluster.plane.kubeconfig_of_user("nobody");
+    let words = cluster.vouch_with(&nobody, &["status", "-A"]).refusal();
+    assert!(words.contains("you may not list vouchissuers in all namespaces"), "{words}");
+    let second = cluster.vouch(&["example", "issuer", "--issuer", "second", "-o", "json"]).answer();
+    cluster.plane.apply(&second, &[]).answer();
     let words = cluster.vouch(&["keys"]).refusal();
     assert!(words.contains("several VouchIssuers (second, vouch); choose one with --issuer"), "{words}");
     let table = cluster.vouch(&["keys", "--issuer", "vouch", "-o", "json"]).json();

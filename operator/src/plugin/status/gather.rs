@@ -44,7 +44,9 @@ pub struct Gathered {
     pub pods: Option<Vec<Pod>>,
     /// Logins that the pods of an issuer have refused since they started, by the issuer's name.
     pub refused_logins: Vec<(String, u64)>,
-    /// What could not be read, and why.
+    /// What this version cannot read, and why.
+    pub unreadable: Vec<String>,
+    /// What else could not be read, and why.
     pub unknown: Vec<String>,
 }
 
@@ -114,7 +116,7 @@ pub(super) async fn gather(connection: &Connection, wanted: Option<&str>) -> Res
     let mut later = Later::default();
     let readable = issuers.into_iter().filter_map(|issuer| later.sort_out(issuer));
     gathered.issuers = readable.map(Arc::unwrap_or_clone).collect();
-    gathered.unknown.extend(later.told::<VouchIssuer>());
+    gathered.unreadable.extend(later.told::<VouchIssuer>());
     let (mut people, mut later) = (People::default(), Later::default());
     let read = every::<Tolerant<VouchUser>>(connection, &ListParams::default(), |user| match later.sort_out(user) {
         Some(user) => people.count(&user),
@@ -122,7 +124,7 @@ pub(super) async fn gather(connection: &Connection, wanted: Option<&str>) -> Res
     })
     .await;
     gathered.people = gathered.tolerate(connection, read).map(|()| people);
-    gathered.unknown.extend(later.told::<VouchUser>());
+    gathered.unreadable.extend(later.told::<VouchUser>());
     let (mut clients, mut later) = (Clients::default(), Later::default());
     let read = every::<Tolerant<OidcClient>>(connection, &ListParams::default(), |client| {
         clients.count += 1;
@@ -132,7 +134,7 @@ pub(super) async fn gather(connection: &Connection, wanted: Option<&str>) -> Res
     })
     .await;
     gathered.clients = gathered.tolerate(connection, read).map(|()| clients);
-    gathered.unknown.extend(later.told::<OidcClient>());
+    gathered.unreadable.extend(later.told::<OidcClient>());
     let mut pods = Vec::new();
     let ours = ListParams::default().labels(&format!("{}={}", label::NAME, label::APPLICATION));
     let read = every::<Pod>(connection, &ours, |pod| pods.push(pod)).await;

@@ -12,8 +12,8 @@ mod tests;
 
 use jiff::Timestamp;
 
-pub use self::screen::Screen;
-use super::{connect::Connection, trouble::Trouble};
+pub use self::screen::{Screen, Screens};
+use super::{connect::Connection, issuer, trouble::Trouble};
 
 /// The screen of a namespace, or of one of its issuers.
 ///
@@ -21,4 +21,16 @@ use super::{connect::Connection, trouble::Trouble};
 /// When its issuers cannot be read, or there is none.
 pub async fn look(connection: &Connection, issuer: Option<&str>, now: Timestamp) -> Result<Screen, Trouble> {
     Ok(Screen::of(&gather::gather(connection, issuer).await?, now))
+}
+
+/// The screens of every namespace that has an issuer.
+///
+/// # Errors
+/// When the issuers of the cluster or of one of the namespaces cannot be read, or there is none.
+pub async fn look_everywhere(connection: &Connection, now: Timestamp) -> Result<Screens, Trouble> {
+    let mut screens = Vec::new();
+    for namespace in issuer::namespaces(connection).await? {
+        screens.push(look(&connection.within(&namespace), None, now).await?);
+    }
+    if screens.is_empty() { Err(Trouble::NoIssuers) } else { Ok(Screens::of(screens)) }
 }

@@ -25,7 +25,7 @@ const SHORT: usize = 8;
 pub struct Screen {
     /// Where.
     pub namespace: String,
-    /// Whether nothing is wrong, as far as can be seen.
+    /// Whether nothing is wrong, as far as may be seen. What cannot be read is not healthy.
     pub healthy: bool,
     /// By name.
     pub issuers: Vec<IssuerLine>,
@@ -38,6 +38,33 @@ pub struct Screen {
     pub unknown: Vec<String>,
     #[serde(skip)]
     now: Timestamp,
+}
+
+/// What `status --all-namespaces` shows.
+#[derive(Debug, Serialize)]
+pub struct Screens {
+    /// Whether every namespace is.
+    pub healthy: bool,
+    /// By name.
+    pub namespaces: Vec<Screen>,
+}
+
+impl Screens {
+    /// Of namespaces.
+    #[must_use]
+    pub fn of(namespaces: Vec<Screen>) -> Self {
+        Self { healthy: namespaces.iter().all(|screen| screen.healthy), namespaces }
+    }
+}
+
+impl fmt::Display for Screens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, screen) in self.namespaces.iter().enumerate() {
+            let between = if number > 0 { "\n" } else { "" };
+            write!(f, "{between}Namespace {}\n{screen}", screen.namespace)?;
+        }
+        Ok(())
+    }
 }
 
 /// An issuer.
@@ -82,11 +109,11 @@ impl Screen {
         issuers.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
             namespace: gathered.namespace.clone(),
-            healthy: !findings.iter().any(|finding| finding.wrong),
+            healthy: gathered.unreadable.is_empty() && !findings.iter().any(|finding| finding.wrong),
             issuers,
             people: gathered.people.as_ref().map(PeopleLine::of),
             findings,
-            unknown: gathered.unknown.clone(),
+            unknown: [gathered.unreadable.as_slice(), &gathered.unknown].concat(),
             now,
         }
     }

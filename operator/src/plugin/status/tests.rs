@@ -6,12 +6,16 @@ use serde_json::{Value, json};
 
 use super::{
     gather::{Failing, Gathered, People},
-    look,
+    look, look_everywhere,
     screen::Screen,
 };
 use crate::{
-    plugin::testing::{
-        condition, connection, issuer_json, issuer_with_keys, later_json, moment as at, put, status, user, user_json,
+    plugin::{
+        testing::{
+            condition, connection, issuer_json, issuer_with_keys, later_json, moment as at, put, status, user,
+            user_json,
+        },
+        trouble::Trouble,
     },
     testing::ApiServer,
 };
@@ -200,4 +204,32 @@ async fn objects_of_a_later_version_are_told_of_and_the_rest_shown() {
     let people = "cannot read VouchUser bob-example.com, carol-example.com, dan-example.com and 1 more: invalid type";
     assert!(text.contains(people), "{text}");
     assert!(screen.unknown.iter().all(|told| told.contains("Update kubectl-vouch")), "{text}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_healthy() {
+    let server = ApiServer::default();
+    put(&server, later_json("vouch"));
+    let screen = look(&connection(&server), None, at(NOW)).await.unwrap();
+    assert!(!screen.healthy && screen.findings.is_empty(), "{screen}");
+}
+
+#[tokio::test]
+async fn every_namespace_with_an_issuer_has_its_screen() {
+    let server = ApiServer::default();
+    let way = connection(&server);
+    let trouble = look_everywhere(&way, at(NOW)).await.unwrap_err();
+    assert!(matches!(trouble, Trouble::NoIssuers), "{trouble}");
+    for namespace in ["team-b", "team-a"] {
+        let mut object = issuer_json("vouch");
+        object["metadata"]["namespace"] = namespace.into();
+        object["status"] = status();
+        server.put(&format!("/apis/vouch.sh/v1alpha1/namespaces/{namespace}/vouchissuers/vouch"), object);
+    }
+    let screens = look_everywhere(&way, at(NOW)).await.unwrap();
+    let text = screens.to_string();
+    let heads: Vec<&str> = text.lines().filter(|line| line.starts_with("Namespace ")).collect();
+    assert_eq!(heads, ["Namespace team-a", "Namespace team-b"], "{text}");
+    assert_eq!(text.matches("vouch      https://vouch.example.com").count(), 2, "{text}");
+    assert!(screens.healthy && screens.namespaces[1].namespace == "team-b", "{text}");
 }

@@ -1,0 +1,79 @@
+//! A command line that is wrong, told also to a program that asked for JSON: before there is an answer to the question in
+//! which form to answer.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use serde_json::{Value, json};
+
+/// The exit status of a command line that is wrong.
+const WRONG: u8 = 2;
+
+/// Says what is wrong with the command line `words`, or prints the help or the version that it asks for. There is nowhere to
+/// report to when a stream is closed.
+pub(super) fn report(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if asks_for_json(words) {
+        let _ = writeln!(io::stdout(), "{:#}", answer(error));
+    }
+    ExitCode::from(WRONG)
+}
+
+/// Of the same form as that of every failure.
+fn answer(error: &clap::Error) -> Value {
+    json!({"error": {"category": "usage", "exit_code": WRONG, "message": message(error)}})
+}
+
+/// The sentence, without the advice below it.
+fn message(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let told = text.split("\n\n").next().unwrap_or_default();
+    let lines = told.strip_prefix("error: ").unwrap_or(told).lines();
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether JSON is asked for somewhere on the line, whatever else is wrong with it.
+fn asks_for_json(words: &[OsString]) -> bool {
+    let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+    let options = words.split(|word| *word == "--").next().unwrap_or_default();
+    let apart = options.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json"]));
+    apart || options.iter().any(|word| ["-ojson", "-o=json", "--output=json"].contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::plugin::args::Cli;
+
+    #[test]
+    fn a_program_reads_one_sentence_of_the_form_of_every_failure() {
+        let told = |line: &str| {
+            answer(&Cli::try_parse_from(["kubectl-vouch"].into_iter().chain(line.split(' '))).unwrap_err())
+        };
+        let message = "invalid value 'alice' for '<EMAIL>': `alice` is not an e-mail address of the form name@domain";
+        let expected = json!({"error": {"category": "usage", "exit_code": 2, "message": message}});
+        assert_eq!(told("invite alice -o json"), expected);
+        let message = "the following required arguments were not provided: <EMAIL>";
+        assert_eq!(told("invite -o json")["error"]["message"], message);
+    }
+
+    #[test]
+    fn json_is_asked_for_in_every_spelling_and_not_behind_the_last_option() {
+        let asks = |line: &str| asks_for_json(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        for line in ["nothing -o json", "--output json nothing", "-ojson", "-o=json x", "x --output=json"] {
+            assert!(asks(line), "{line}");
+        }
+        for line in ["nothing", "-o text json", "-o yaml", "invite -- -o json"] {
+            assert!(!asks(line), "{line}");
+        }
+    }
+}
