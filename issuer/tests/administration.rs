@@ -242,6 +242,41 @@ fn revoking_the_active_key_explains_that_nothing_signs_and_now_lets_the_next_one
     assert!(again.contains("was revoked at") && again.contains(&format!("keys revoke {active} --now")), "{again}");
 }
 
+/// By hand, in an emergency, where the manifest is missing or wrong.
+#[test]
+fn whoever_must_be_stopped_is_stopped_without_a_manifest() {
+    let sandbox = Sandbox::initialised();
+    sandbox.json(&["invite", "alice@example.com"]);
+    let keys = sandbox.json(&["keys"]);
+    let issuer = sandbox.start();
+    sandbox.write("spec: [");
+
+    let disabled = sandbox.run(&["disable", "alice@example.com"]);
+    assert!(succeeded(&disabled).contains("alice@example.com is disabled"));
+    let told = String::from_utf8_lossy(&disabled.stderr);
+    assert!(told.contains("issuer.yaml:1") && told.contains("going on without the manifest"), "{told}");
+    let alice = sandbox.json(&["users", "show", "alice@example.com"]);
+    assert_eq!((&alice["disabled"], alice.get("declared")), (&true.into(), None), "what nobody knows is not told");
+    sandbox.json(&["logout", "alice@example.com"]);
+    assert!(refused(&sandbox.run(&["remove-key", "alice@example.com", "none"])).contains("has no key none"));
+
+    let (active, next) = (keys["keys"][0]["kid"].as_str().unwrap(), keys["keys"][1]["kid"].as_str().unwrap());
+    let revoked = sandbox.run(&["keys", "revoke", active]);
+    assert!(succeeded(&revoked).contains("NOTHING SIGNS ES256 until the next key has been published for"));
+    issuer.logs("NOTHING SIGNS ES256 until");
+    let waived = sandbox.json(&["keys", "revoke", active, "--now"]);
+    assert_eq!((&waived["keys"][0]["kid"], &waived["revoked"][0]["kid"]), (&next.into(), &active.into()));
+    assert!(sandbox.json(&["keys"]).get("nothing_signs").is_none());
+    issuer.logs("a key signs again");
+
+    for command in [&["enable", "alice@example.com"][..], &["invite", "alice@example.com"], &["keys", "rotate"]] {
+        assert!(refused(&sandbox.run(command)).contains("issuer.yaml:1"), "{command:?} went on without the manifest");
+    }
+    sandbox.write(MANIFEST);
+    let after = sandbox.json(&["keys"]);
+    assert_eq!((after["keys"].as_array().map(Vec::len), &after["keys"][0]["kid"]), (Some(2), &next.into()));
+}
+
 #[test]
 fn accepting_the_clock_changes_nothing_when_no_date_lies_ahead() {
     let sandbox = Sandbox::initialised();

@@ -29,7 +29,12 @@ pub enum DeclaredFault {
 impl Office {
     /// What the manifest says of a person.
     pub(super) fn declared(&self, email: &EmailAddress) -> Option<&DeclaredUser> {
-        self.declared.iter().find(|user| user.email == *email)
+        self.declared.iter().flatten().find(|user| user.email == *email)
+    }
+
+    /// Whether the manifest says something of a person, if that is known.
+    pub(super) fn is_declared(&self, email: &EmailAddress) -> Option<bool> {
+        self.declared.is_some().then(|| self.declared(email).is_some())
     }
 }
 

@@ -9,7 +9,6 @@ use vouch_keyring::{Algorithm, Change, KeyPolicy, KeySet, Kid, LeadRule, RevokeE
 use super::{AdminError, FrontEnd, moment};
 use crate::{
     clock::SharedClock,
-    config::Config,
     database::{Database, DatabaseError},
     keys::{KeySource as _, KeyStatus, KeyStoreFault, Silence, change, clock_behind, event, statuses},
     outbox,
@@ -47,12 +46,12 @@ pub struct RevokedKey {
 }
 
 impl KeyTable {
-    fn of(set: &KeySet, policy: &KeyPolicy, front_end: &FrontEnd, now: Timestamp) -> Self {
+    fn of(set: &KeySet, policy: Option<&KeyPolicy>, front_end: &FrontEnd, now: Timestamp) -> Self {
         let revoked = set.revoked().iter();
         Self {
             keys: statuses(set),
             revoked: revoked.map(|key| RevokedKey { kid: key.kid.to_string(), revoked_at: key.revoked_at }).collect(),
-            next_transition: next_transition(set, policy, now),
+            next_transition: policy.and_then(|policy| next_transition(set, policy, now)),
             nothing_signs: None,
             clock_behind_seconds: set.clock_behind_by(now).map(|behind| behind.as_secs()),
             front_end: front_end.clone(),
@@ -123,7 +122,8 @@ impl fmt::Display for KeyOrder {
 
 /// The signing keys of an issuer that runs alone. In a cluster they are the operator's, who takes orders there.
 pub struct KeyOffice {
-    config: Config,
+    /// `None`: the manifest cannot be read.
+    policy: Option<KeyPolicy>,
     database: Database,
     clock: SharedClock,
     front_end: FrontEnd,
@@ -136,10 +136,11 @@ impl fmt::Debug for KeyOffice {
 }
 
 impl KeyOffice {
-    /// On an open database.
+    /// On an open database. Without `policy` the manifest cannot be read: a key can be revoked all the same, and nothing is
+    /// known of what comes next.
     #[must_use]
-    pub const fn new(config: Config, database: Database, clock: SharedClock, front_end: FrontEnd) -> Self {
-        Self { config, database, clock, front_end }
+    pub const fn new(policy: Option<KeyPolicy>, database: Database, clock: SharedClock, front_end: FrontEnd) -> Self {
+        Self { policy, database, clock, front_end }
     }
 
     fn now(&self) -> Timestamp {
@@ -147,7 +148,7 @@ impl KeyOffice {
     }
 
     fn table(&self, set: &KeySet) -> KeyTable {
-        KeyTable::of(set, &self.config.key_policy, &self.front_end, self.now())
+        KeyTable::of(set, self.policy.as_ref(), &self.front_end, self.now())
     }
 
     /// The signing keys as stored.
@@ -155,9 +156,12 @@ impl KeyOffice {
     /// # Errors
     /// When they cannot be read.
     pub async fn keys(&self) -> Result<KeyTable, AdminError> {
-        let stored = self.database.load().await.map_err(KeyStoreFault::from)?;
-        let set = KeySet::from_json(&stored.document).map_err(KeyStoreFault::from)?;
+        let set = self.stored().await?;
         Ok(KeyTable { nothing_signs: self.nothing_signs(&set), ..self.table(&set) })
+    }
+
+    async fn stored(&self) -> Result<KeySet, KeyStoreFault> {
+        Ok(KeySet::from_json(&self.database.load().await?.document)?)
     }
 
     /// Rotates now, or at the first moment at which every verifier knows the next key.
@@ -224,8 +228,18 @@ impl KeyOffice {
 
     /// What an administrator must know when nothing signs since a key was revoked.
     fn nothing_signs(&self, set: &KeySet) -> Option<String> {
-        let silence = Silence::of(set, &self.config.key_policy)?;
-        Some(silence.with_next_step(&self.front_end, self.now()))
+        match &self.policy {
+            Some(policy) => Some(Silence::of(set, policy)?.with_next_step(&self.front_end, self.now())),
+            None => {
+                let silent = set.revoked().iter().rfind(|key| set.active(key.algorithm).is_none())?;
+                Some(format!(
+                    "NOTHING SIGNS {} until the next key has been published for the manifest's \
+                     spec.signingKeys.publishLead. To let it sign now, although verifiers may not know it yet: {}",
+                    silent.algorithm,
+                    self.front_end.let_next_key_sign(&silent.kid)
+                ))
+            }
+        }
     }
 
     /// Takes the clock's word over the dates of the keys, after a clock that was far ahead was put right.
@@ -258,7 +272,11 @@ impl KeyOffice {
             + Send
             + 'static,
     {
-        let done = change::order(&self.database, &self.config.key_policy, self.now(), order).await?;
+        let policy = match &self.policy {
+            Some(policy) => policy.clone(),
+            None => KeyPolicy::standing_still(&self.stored().await?),
+        };
+        let done = change::order(&self.database, &policy, self.now(), order).await?;
         let (now, events) = (self.now(), done.changes.iter().map(event).collect::<Vec<_>>());
         let told = self.database.call(move |connection| {
             let transaction = connection.transaction()?;

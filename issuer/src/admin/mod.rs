@@ -1,7 +1,7 @@
 //! Administration on the records of an issuer, while it runs or not: the same verbs on a database and in a cluster.
 //!
 //! Every change is one compare-and-swap on one record and takes effect in the running issuer in under a second. What
-//! a manifest declares is never overruled here: the next reload would bring it back.
+//! a manifest declares is never overruled here while it can be read: the next reload would bring it back.
 
 pub mod declared;
 mod front_end;
@@ -133,7 +133,8 @@ pub enum AdminError {
 /// The records of people. It needs neither the issuer's configuration nor a secret, so that a person is stopped also while
 /// those cannot be read.
 pub struct Office {
-    declared: Vec<DeclaredUser>,
+    /// `None`: the manifest cannot be read.
+    declared: Option<Vec<DeclaredUser>>,
     records: Arc<dyn Records>,
     clock: SharedClock,
     front_end: FrontEnd,
@@ -155,13 +156,19 @@ impl Office {
         clock: SharedClock,
         front_end: FrontEnd,
     ) -> Self {
-        Self { declared, records, clock, front_end }
+        Self { declared: Some(declared), records, clock, front_end }
     }
 
-    /// On the database of an issuer that runs alone.
+    /// On the database of an issuer that runs alone. Without `declared` the manifest cannot be read, and nothing is known to
+    /// be declared.
     #[must_use]
-    pub fn open(declared: Vec<DeclaredUser>, database: &Database, clock: SharedClock, front_end: FrontEnd) -> Self {
-        Self::new(declared, Arc::new(SqliteStore::new(database.clone())), clock, front_end)
+    pub fn open(
+        declared: Option<Vec<DeclaredUser>>,
+        database: &Database,
+        clock: SharedClock,
+        front_end: FrontEnd,
+    ) -> Self {
+        Self { declared, records: Arc::new(SqliteStore::new(database.clone())), clock, front_end }
     }
 
     fn now(&self) -> Timestamp {

@@ -27,8 +27,9 @@ pub struct UserInfo {
     pub groups: Vec<String>,
     /// No login, no session, no credential.
     pub disabled: bool,
-    /// Whether groups and `disabled` come from the manifest.
-    pub declared: bool,
+    /// Whether groups and `disabled` come from the manifest; absent while that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<bool>,
     /// When the record was made.
     pub created_at: Timestamp,
     /// Sessions begun before this moment are over.
@@ -78,8 +79,8 @@ impl UserKey {
 }
 
 impl UserInfo {
-    fn of(user: &UserRecord, declared: bool, front_end: &FrontEnd, now: Timestamp) -> Self {
-        let enabling = if declared {
+    fn of(user: &UserRecord, declared: Option<bool>, front_end: &FrontEnd, now: Timestamp) -> Self {
+        let enabling = if declared == Some(true) {
             format!("set spec.disabled of the VouchUser to false{}", front_end.then_reload())
         } else {
             front_end.command(format_args!("enable {}", user.email))
@@ -123,7 +124,7 @@ impl fmt::Display for UserInfo {
         if self.disabled {
             writeln!(f, "disabled no login, no session, no credential; to allow them again: {}", self.enabling)?;
         }
-        let source = if self.declared { " (declared by a VouchUser)" } else { "" };
+        let source = if self.declared == Some(true) { " (declared by a VouchUser)" } else { "" };
         let groups = if self.groups.is_empty() { "none".to_owned() } else { self.groups.join(", ") };
         writeln!(f, "groups   {groups}{source}")?;
         writeln!(
@@ -211,7 +212,7 @@ impl Office {
     pub async fn users(&self) -> Result<UserTable, AdminError> {
         let now = self.now();
         let Everybody { people, damaged } = self.records.users().await?;
-        let info = |user: &UserRecord| UserInfo::of(user, self.declared(&user.email).is_some(), &self.front_end, now);
+        let info = |user: &UserRecord| UserInfo::of(user, self.is_declared(&user.email), &self.front_end, now);
         let users = people.iter().map(|stored| info(&stored.user)).collect();
         Ok(UserTable { users, damaged, front_end: self.front_end.clone() })
     }
@@ -222,7 +223,7 @@ impl Office {
     /// When nobody has the address.
     pub async fn show(&self, email: &EmailAddress) -> Result<UserInfo, AdminError> {
         let stored = self.user(email).await?;
-        Ok(UserInfo::of(&stored.user, self.declared(email).is_some(), &self.front_end, self.now()))
+        Ok(UserInfo::of(&stored.user, self.is_declared(email), &self.front_end, self.now()))
     }
 
     /// Ends every session of a person and allows no new one.
@@ -338,7 +339,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let mut user = new_user("alice@example.com".parse().unwrap(), now);
         let front_end = FrontEnd::vouch_issuer().with("-f", "issuer.yaml");
-        let text = |user: &UserRecord, declared| UserInfo::of(user, declared, &front_end, now).to_string();
+        let text = |user: &UserRecord, declared| UserInfo::of(user, Some(declared), &front_end, now).to_string();
         assert!(!text(&user, false).contains("disabled"));
         user.disabled = true;
         let (line, rest) = ("disabled no login, no session, no credential; to allow them again: ", "\ngroups ");

@@ -41,6 +41,28 @@ pub(super) async fn open_own(files: &Files) -> Result<(Config, Database), Failur
     Ok((config, database))
 }
 
+/// What a command does about a manifest that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It fails, because what it does must be in line with the manifest.
+    Refuse,
+    /// It goes on: what takes a right away, and whoever must look before, is stopped by nothing but the database.
+    GoOn,
+}
+
+/// As [`open_own()`], but what cannot be read may be left out.
+pub(super) async fn open_with(unread: Unread, files: &Files) -> Result<(Option<Config>, Database), Failure> {
+    match (config::load(&files.manifest.config), unread) {
+        (Err(problems), Unread::GoOn) => {
+            let database = own(Database::open(&database_path(&files.data_dir)), files)?;
+            problems.as_slice().iter().for_each(|problem| tracing::warn!("{problem}"));
+            tracing::warn!("going on without the manifest; what it declares takes effect again once it can be read");
+            Ok((None, database))
+        }
+        _ => open_own(files).await.map(|(config, database)| (Some(config), database)),
+    }
+}
+
 /// Why there is no database to work on, with the command that helps.
 #[derive(Debug, thiserror::Error)]
 #[error("{fault}; {advice}")]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::algorithm::Algorithm;
+use crate::{algorithm::Algorithm, set::KeySet, state::Key};
 
 /// What an administrator asks for, unchecked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,20 @@ impl KeyPolicy {
         ];
         let problems: Vec<_> = checks.into_iter().filter_map(|(wrong, problem)| wrong.then_some(problem)).collect();
         if problems.is_empty() { Ok(Self(settings)) } else { Err(PolicyError(problems)) }
+    }
+
+    /// For an order that must be carried out while what was asked for is not known: every key stays in its state, and one
+    /// that is withdrawn has its successor published. Whoever knows the policy goes by that afterwards.
+    #[must_use]
+    pub fn standing_still(set: &KeySet) -> Self {
+        let in_use = set.keys().iter().filter(|key| key.is_active() || key.is_next()).map(Key::algorithm);
+        Self(KeyPolicySettings {
+            algorithms: in_use.chain([Algorithm::Es256]).collect(),
+            rotation_period: Duration::MAX,
+            publish_lead: Duration::MAX,
+            retain_retired: Duration::MAX,
+            max_token_lifetime: Duration::from_secs(1),
+        })
     }
 
     /// Whether keys of this algorithm are wanted.

@@ -276,3 +276,28 @@ fn accepting_the_clock_does_not_shorten_the_life_of_tokens_signed_before() {
     let Some(KeyState::Retired { retired_at, tokens_expire_by, .. }) = world.state(&first) else { panic!("active") };
     assert_eq!((retired_at, tokens_expire_by), (world.now, world.now + 2 * DAY));
 }
+
+#[test]
+fn a_revocation_by_whoever_does_not_know_the_policy_changes_nothing_else() {
+    let mut world = World::new(both());
+    world.pass(31 * DAY);
+    world.advance();
+    let states = |set: &KeySet| set.keys().iter().map(|key| (key.kid().clone(), key.state())).collect::<Vec<_>>();
+    let (active, mut before) = (world.active(ES256), states(&world.set));
+    before.retain(|(kid, _)| *kid != active);
+    world.pass(400 * DAY);
+    world.policy = KeyPolicy::standing_still(&world.set);
+    assert_eq!(plan(&world.set, &world.policy, world.now), []);
+    assert_eq!(world.revoke(&active, LeadRule::Keep), [ChangeKind::Revoked]);
+    assert_eq!(states(&world.set), before);
+
+    let next = world.next(ES256);
+    let changes = world.change(|set, context| set.waive_lead(ES256, context)).unwrap();
+    assert_eq!(kinds(&changes), [ChangeKind::ActivatedEarly, ChangeKind::Published]);
+    world.policy = both();
+    let raised = world.change(|set, context| set.advance(context)).unwrap();
+    assert!(
+        raised.iter().any(|change| change.kid == next && change.kind == ChangeKind::TokenLifetimeRaised),
+        "{raised:?}"
+    );
+}
