@@ -78,34 +78,59 @@ pub struct VouchIssuerSpec {
     pub paused: bool,
 }
 
-/// Each rule speaks only when the ones before it are satisfied, so that one mistake gets one sentence.
+/// Each rule speaks only when the ones before it are satisfied, so that one mistake gets one sentence, which names it.
 fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    const SCHEME: &str = "self.startsWith('https://')";
+    const QUERY: &str = "self.matches('^https://[^?#]*[?]')";
+    const FRAGMENT: &str = "self.matches('^https://[^?#]*#')";
+    const HOSTLESS: &str = "self.matches('^https://(/[^?#]*)?$')";
+    const SLASH: &str = "self.matches('^https://[^/?#][^?#]*/$')";
+    /// None of the above.
+    const FORM: &str = r"self.matches('^https://[^/?#]([^?#]*[^/?#])?$')";
     /// The way browsers and security keys see it: whatever ends in a number is an address
     /// (<https://url.spec.whatwg.org/#ends-in-a-number-checker>).
     const ADDRESS: &str = r"self.matches('^https://(\\[|([^/?#]*\\.)?(0x[0-9a-f]*|[0-9]+)(:[0-9]*)?(/|$))')";
-    const FORM: &str = r"self.matches('^https://[^/?#]([^?#]*[^/?#])?$')";
+    const USER: &str = "self.matches('^https://[^/]*@')";
     const UPPER_CASE: &str = "self.matches('^https://[^/]*[A-Z]')";
     const PORT: &str = "self.matches('^https://[^/]*:')";
+    const HOST: &str =
+        r"self.matches('^https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(/|$)')";
+    const PATH: &str = "self.matches('^https://[^/]*(/[A-Za-z0-9._~-]+)*$')";
     /// Clients and routers take such a segment for a way up.
     const DOTS: &str = "self.matches('/[.][.]?(/|$)')";
-    const WHOLE: &str = r"self.matches('^https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(/[A-Za-z0-9._~-]+)*$')";
+    let host = format!("!{FORM} || {ADDRESS} || {USER} || {UPPER_CASE} || {PORT} || {HOST}");
     schema::text(
         255,
         &[
-            (FORM, "must be https, without query, fragment or trailing slash (AWS compares it byte for byte)"),
+            (SCHEME, "must begin with https:// (in lower case)"),
+            (&format!("!{QUERY}"), "must have no query: leave out the question mark and what follows"),
+            (&format!("!{FRAGMENT}"), "must have no fragment: leave out the # and what follows"),
+            (&format!("!{HOSTLESS}"), "must name a host, as https://vouch.example.com does"),
+            (&format!("!{SLASH}"), "must not end with a slash (AWS compares it byte for byte)"),
             (
                 &format!("!{FORM} || !{ADDRESS}"),
                 "the host must be a domain name, not an IP address: security keys and AWS know an issuer by its name",
             ),
             (
-                &format!("!{FORM} || {ADDRESS} || !{UPPER_CASE}"),
+                &format!("!{FORM} || {ADDRESS} || !{USER}"),
+                "must not name a user: leave out the @ and what is before it",
+            ),
+            (
+                &format!("!{FORM} || {ADDRESS} || {USER} || !{UPPER_CASE}"),
                 "the host must be in lower case (AWS compares it byte for byte)",
             ),
-            (&format!("!{FORM} || {ADDRESS} || !{PORT}"), "must not name a port: an identity provider in AWS has none"),
             (
-                &format!("!{FORM} || {ADDRESS} || {UPPER_CASE} || {PORT} || ({WHOLE} && !{DOTS})"),
-                "must be https://HOST or https://HOST/PATH, where PATH has letters, digits and ._~- between single slashes, \
-                 and no . or .. alone",
+                &format!("!{FORM} || {ADDRESS} || {USER} || !{PORT}"),
+                "must not name a port: an identity provider in AWS has none",
+            ),
+            (
+                &host,
+                "the host must be letters, digits and dashes, in parts between single dots that begin and end with a letter \
+                 or digit",
+            ),
+            (
+                &format!("!{FORM} || {ADDRESS} || {USER} || {UPPER_CASE} || {PORT} || !{HOST} || ({PATH} && !{DOTS})"),
+                "the path must be letters, digits and ._~- between single slashes, and no . or .. alone",
             ),
             ("self == oldSelf", "never changes: it is the iss of every token; declare a second VouchIssuer instead"),
         ],

@@ -15,8 +15,12 @@ const SCHEME: &str = "https://";
 
 /// The text is no issuer URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an issuer URL such as https://vouch.example.com")]
-pub struct IssuerUrlError(String);
+#[error("`{url}` is not an issuer URL such as https://vouch.example.com: {fault}")]
+pub struct IssuerUrlError {
+    url: String,
+    /// The first rule that is broken.
+    fault: &'static str,
+}
 
 impl IssuerUrl {
     /// The whole URL.
@@ -60,15 +64,33 @@ impl std::str::FromStr for IssuerUrl {
     type Err = IssuerUrlError;
 
     fn from_str(text: &str) -> Result<Self, IssuerUrlError> {
-        let error = || IssuerUrlError(text.to_owned());
-        let rest = text.strip_prefix(SCHEME).ok_or_else(error)?;
+        let error = |fault| IssuerUrlError { url: text.to_owned(), fault };
+        let rest = text.strip_prefix(SCHEME).ok_or_else(|| error("it does not begin with https://"))?;
         let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-        let fits = text.len() <= 255
-            && is_host(host)
-            && is_domain(text, host)
-            && (path.is_empty() || path.split('/').skip(1).all(is_segment));
-        if fits { Ok(Self { text: text.into(), host_end: SCHEME.len() + host.len() }) } else { Err(error()) }
+        match fault(text, host, path) {
+            None => Ok(Self { text: text.into(), host_end: SCHEME.len() + host.len() }),
+            Some(fault) => Err(error(fault)),
+        }
     }
+}
+
+/// What is wrong with a URL of these parts, in the order of the schema's rules.
+fn fault(text: &str, host: &str, path: &str) -> Option<&'static str> {
+    let faults = [
+        (text.len() > 255, "it is longer than 255 characters"),
+        (text.contains('?'), "it has a query"),
+        (text.contains('#'), "it has a fragment"),
+        (host.is_empty(), "it names no host"),
+        (path.ends_with('/'), "it ends with a slash"),
+        (host.starts_with('['), "its host is an IP address"),
+        (host.contains('@'), "it names a user"),
+        (host.bytes().any(|byte| byte.is_ascii_uppercase()), "its host is not in lower case"),
+        (host.contains(':'), "it names a port"),
+        (!is_host(host), "its host has other parts than letters, digits and dashes between single dots"),
+        (!is_domain(text, host), "its host is no domain name that security keys take"),
+        (!path.is_empty() && !path.split('/').skip(1).all(is_segment), "its path has other parts than ordinary words"),
+    ];
+    faults.into_iter().find_map(|(broken, fault)| broken.then_some(fault))
 }
 
 fn is_host(host: &str) -> bool {
@@ -117,33 +139,37 @@ mod tests {
     }
 
     #[test]
-    fn refuses_whatever_two_parties_could_write_in_two_ways() {
-        for text in [
-            "http://vouch.example.com",
-            "https://vouch.example.com/",
-            "https://vouch.example.com/a/",
-            "https://vouch.example.com//a",
-            "https://vouch.example.com/a/./b",
-            "https://vouch.example.com/..",
-            "https://Vouch.example.com",
-            "https://vouch.example.com:443",
-            "https://vouch.example.com?a=b",
-            "https://vouch.example.com#a",
-            "https://alice@vouch.example.com",
-            "https://vouch.example.com/%61",
-            "https://",
-            "https:///a",
-            "https://vouch..example.com",
-            "https://vouch.example.com.",
-            " https://vouch.example.com",
-            "HTTPS://vouch.example.com",
-            "https://192.0.2.1",
-            "https://127.1",
-            "https://0xc0000201",
-            "https://vouch.example.1",
-            "https://xn--a.example.com",
+    fn refuses_whatever_two_parties_could_write_in_two_ways_and_names_the_rule() {
+        for (text, fault) in [
+            ("http://vouch.example.com", "does not begin with https://"),
+            ("https://vouch.example.com/", "ends with a slash"),
+            ("https://vouch.example.com/a/", "ends with a slash"),
+            ("https://vouch.example.com//a", "its path"),
+            ("https://vouch.example.com/a/./b", "its path"),
+            ("https://vouch.example.com/..", "its path"),
+            ("https://Vouch.example.com", "not in lower case"),
+            ("https://vouch.example.com:443", "names a port"),
+            ("https://vouch.example.com?a=b", "has a query"),
+            ("https://vouch.example.com#a", "has a fragment"),
+            ("https://alice@vouch.example.com", "names a user"),
+            ("https://vouch.example.com/%61", "its path"),
+            ("https://", "names no host"),
+            ("https:///a", "names no host"),
+            ("https://vouch..example.com", "between single dots"),
+            ("https://vouch.example.com.", "between single dots"),
+            (" https://vouch.example.com", "does not begin with https://"),
+            ("HTTPS://vouch.example.com", "does not begin with https://"),
+            ("https://[2001:db8::1]", "is an IP address"),
+            ("https://192.0.2.1", "no domain name"),
+            ("https://127.1", "no domain name"),
+            ("https://0xc0000201", "no domain name"),
+            ("https://vouch.example.1", "no domain name"),
+            ("https://xn--a.example.com", "no domain name"),
         ] {
-            assert!(text.parse::<IssuerUrl>().is_err(), "{text}");
+            let told = text.parse::<IssuerUrl>().unwrap_err().to_string();
+            assert!(told.starts_with(&format!("`{text}` is not an issuer URL")) && told.contains(fault), "{told}");
         }
+        let long = format!("https://vouch.example.com/{}", "a".repeat(256)).parse::<IssuerUrl>().unwrap_err();
+        assert!(long.to_string().ends_with("it is longer than 255 characters"), "{long}");
     }
 }
