@@ -82,7 +82,11 @@ fn a_command_names_the_file_that_is_in_its_way_and_what_to_do() {
         (vec!["init"], path("data/issuer.db"), "move it away"),
         (vec!["users", "list", "--data-dir", &path("none")], path("none/issuer.db"), "vouch-issuer init"),
         (vec!["users", "list", "--data-dir", &cut_off], format!("{cut_off}/issuer.db"), "restore it from a backup"),
-        (vec!["serve", "--data-dir", &newer], format!("{newer}/issuer.db"), "run the release that wrote it"),
+        (
+            vec!["serve", "--data-dir", &newer],
+            format!("{newer}/issuer.db"),
+            "run the release that wrote it, or a later one, or restore a backup",
+        ),
         (
             vec!["invite", "alice@example.com", "--data-dir", &replaced],
             format!("{replaced}/issuer.db"),

@@ -22,7 +22,7 @@ pub enum DatabaseError {
     #[error("{} is not a database of the issuer; check the path", .0.display())]
     Foreign(PathBuf),
     /// Made by a later release.
-    #[error("{} has schema {found}, this release knows up to {SCHEMA_VERSION}; run the release that wrote it, or a later one", path.display())]
+    #[error("{} has schema {found}, this release knows up to {SCHEMA_VERSION}; run the release that wrote it, or a later one, or restore a backup made before", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
