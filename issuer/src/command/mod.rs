@@ -103,12 +103,18 @@ enum Command {
     /// Look at people: everybody, unless one is asked for
     Users(UsersArgs),
     /// End every session of a person and allow no new one
+    ///
+    /// Goes on without a manifest that cannot be read.
     Disable(Person),
     /// Let a disabled person sign in again
     Enable(Person),
     /// Take a security key away from a person
+    ///
+    /// Goes on without a manifest that cannot be read.
     RemoveKey(RemoveKeyArgs),
     /// End every session of a person, who may sign in again
+    ///
+    /// Goes on without a manifest that cannot be read.
     Logout(Person),
     /// Look at the signing keys, or change them by order
     Keys(KeysArgs),
@@ -203,6 +209,8 @@ enum KeysCommand {
     /// Rotate at the first moment at which every verifier knows the next key
     Rotate,
     /// Withdraw a signing key for ever: its tokens and sessions end
+    ///
+    /// Goes on without a manifest that cannot be read.
     Revoke {
         /// The key's id, as `keys show` prints it
         #[arg(allow_hyphen_values = true)]
