@@ -75,6 +75,11 @@ fn a_failure_is_json_where_json_was_asked_for() {
         assert!(!answer["error"]["problems"].as_array().unwrap().is_empty(), "{answer}");
     }
     assert!(sandbox.run(&["check"]).stdout.is_empty());
+    let output = sandbox.run(&["check", "--nothing", "-o", "json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &answer["error"]["category"]), (Some(2), &"usage".into()), "{answer}");
+    let serving = sandbox.run(&["serve", "--nothing", "-o", "json"]);
+    assert!(serving.stdout.is_empty() && serving.status.code() == Some(2), "the audit trail has no other lines");
 }
 
 #[test]

@@ -13,8 +13,9 @@ mod manage;
 mod open;
 mod reference;
 mod serve;
+pub mod usage;
 
-use std::{error::Error, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{error::Error, ffi::OsString, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -228,7 +229,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        // Standard output is the audit trail's under `serve`.
+        Err(error) => {
+            return usage::report(&error, usage::asks_for_json(&words) && !words.iter().any(|word| word == "serve"));
+        }
+    };
     start_log(&cli);
     let output = cli.form_of_failures();
     match run(cli) {

@@ -21,7 +21,6 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod trouble;
-mod usage;
 
 use std::{
     env,
@@ -33,6 +32,7 @@ use std::{
 use clap::Parser as _;
 use jiff::Timestamp;
 use serde::Serialize;
+use vouch_issuer::command::usage;
 
 use self::{
     args::{Cli, ClusterArgs, ClusterCommand, Command, KeysCommand, OrderCommand, Output},
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(error) => return usage::report(&error, &words),
+        Err(error) => return usage::report(&error, usage::asks_for_json(&words)),
     };
     let output = cli.output;
     match run(cli) {

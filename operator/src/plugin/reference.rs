@@ -17,7 +17,7 @@ What a program reads goes to stdout, what a person reads to stderr. Every failur
 status is 0 when the command was carried out, 1 when it was not, 2 when the command line is wrong. With `--output json` a command
 that was not carried out prints on stdout, in place of its answer, an object whose only member is `error`; it has `category`
 (`configuration` when the VouchIssuer is wrong, with every mistake in `problems`, `usage` when the command line is, otherwise
-`general`), `exit_code`, `message` and, where there are any, `causes`.
+`general`), `exit_code`, `message` and, where there are any, `causes`. `vouch-issuer` prints the same.
 
 An API server that cannot be reached for a moment, or asks for patience (429, 503), is asked again, for five seconds in all and
 as often as its `Retry-After` allows; a request that may have been carried out only when it reads.

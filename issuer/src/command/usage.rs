@@ -1,5 +1,5 @@
 //! A command line that is wrong, told also to a program that asked for JSON: before there is an answer to the question in
-//! which form to answer.
+//! which form to answer. `kubectl vouch` tells it by this, too.
 
 use std::{
     ffi::OsString,
@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 /// The exit status of a command line that is wrong.
 const WRONG: u8 = 2;
 
-/// Says what is wrong with the command line `words`, or prints the help or the version that it asks for. There is nowhere to
-/// report to when a stream is closed.
-pub(super) fn report(error: &clap::Error, words: &[OsString]) -> ExitCode {
+/// Says what is wrong with a command line, on standard output too when that has JSON, or prints the help or the version that
+/// it asks for. There is nowhere to report to when a stream is closed.
+#[must_use]
+pub fn report(error: &clap::Error, with_json: bool) -> ExitCode {
     let _ = error.print();
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
-    if asks_for_json(words) {
+    if with_json {
         let _ = writeln!(io::stdout(), "{:#}", answer(error));
     }
     ExitCode::from(WRONG)
@@ -39,7 +40,8 @@ fn message(error: &clap::Error) -> String {
 }
 
 /// Whether JSON is asked for somewhere on the line, whatever else is wrong with it.
-fn asks_for_json(words: &[OsString]) -> bool {
+#[must_use]
+pub fn asks_for_json(words: &[OsString]) -> bool {
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     let options = words.split(|word| *word == "--").next().unwrap_or_default();
     let apart = options.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json"]));
@@ -52,13 +54,12 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::plugin::args::Cli;
+    use crate::command::Cli;
 
     #[test]
     fn a_program_reads_one_sentence_of_the_form_of_every_failure() {
-        let told = |line: &str| {
-            answer(&Cli::try_parse_from(["kubectl-vouch"].into_iter().chain(line.split(' '))).unwrap_err())
-        };
+        let told =
+            |line: &str| answer(&Cli::try_parse_from(["vouch-issuer"].into_iter().chain(line.split(' '))).unwrap_err());
         let message = "invalid value 'alice' for '<EMAIL>': `alice` is not an e-mail address of the form name@domain";
         let expected = json!({"error": {"category": "usage", "exit_code": 2, "message": message}});
         assert_eq!(told("invite alice -o json"), expected);
