@@ -14,3 +14,19 @@ pub fn keep_private() {
         tracing::warn!(%error, "a crash may leave the signing keys in a core file");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn nobody_traces_or_dumps_a_process_that_keeps_its_memory_private() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior, getrlimit};
+
+        keep_private();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core), Rlimit { current: Some(0), maximum: Some(0) });
+    }
+}

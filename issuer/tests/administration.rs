@@ -267,12 +267,20 @@ fn whoever_must_be_stopped_is_stopped_without_a_manifest() {
 
     let (active, next) = (keys["keys"][0]["kid"].as_str().unwrap(), keys["keys"][1]["kid"].as_str().unwrap());
     let revoked = sandbox.run(&["keys", "revoke", active]);
-    assert!(succeeded(&revoked).contains("NOTHING SIGNS ES256 until the next key has been published for"));
+    assert!(succeeded(&revoked).contains("NOTHING SIGNS ES256 until a running issuer finds the next key"));
     issuer.logs("NOTHING SIGNS ES256 until");
     let waived = sandbox.json(&["keys", "revoke", active, "--now"]);
     assert_eq!((&waived["keys"][0]["kid"], &waived["revoked"][0]["kid"]), (&next.into(), &active.into()));
     assert!(sandbox.json(&["keys"]).get("nothing_signs").is_none());
     issuer.logs("a key signs again");
+
+    let another = MANIFEST.replace("vouch.example.com", "id.example.com");
+    sandbox.write(&another);
+    let refusal = sandbox.run(&["logout", "alice@example.com"]);
+    assert!(refused(&refusal).contains("belongs to the issuer https://vouch.example.com"));
+    assert!(refused(&refusal).contains("this goes on without the manifest, too: -f /dev/null"));
+    succeeded(&sandbox.run(&["logout", "alice@example.com", "-f", "/dev/null"]));
+    sandbox.write("spec: [");
 
     for command in [&["enable", "alice@example.com"][..], &["invite", "alice@example.com"], &["keys", "rotate"]] {
         assert!(refused(&sandbox.run(command)).contains("issuer.yaml:1"), "{command:?} went on without the manifest");
@@ -280,6 +288,46 @@ fn whoever_must_be_stopped_is_stopped_without_a_manifest() {
     sandbox.write(MANIFEST);
     let after = sandbox.json(&["keys"]);
     assert_eq!((after["keys"].as_array().map(Vec::len), &after["keys"][0]["kid"]), (Some(2), &next.into()));
+}
+
+/// The manifest has the last word: whoever stops somebody without it must change it before it can be read again.
+#[test]
+fn whoever_disables_without_a_manifest_is_told_what_may_undo_it() {
+    let sandbox = Sandbox::initialised();
+    sandbox.json(&["invite", "alice@example.com"]);
+    assert!(sandbox.json(&["disable", "alice@example.com"]).get("warning").is_none());
+    sandbox.json(&["enable", "alice@example.com"]);
+    sandbox.write("spec: [");
+    let disabled = sandbox.json(&["disable", "alice@example.com"]);
+    assert!(disabled["warning"].as_str().unwrap().contains("set spec.disabled to true there"), "{disabled}");
+    assert!(succeeded(&sandbox.run(&["disable", "alice@example.com"])).ends_with("it has the last word.\n"));
+}
+
+/// Nothing is known of what is to sign: not that the other algorithm is still wanted, nor that its next key is too young.
+#[test]
+fn a_revocation_without_a_manifest_says_no_more_than_is_known() {
+    let (both, one) = (format!("{MANIFEST}  signingKeys: {{algorithms: [ES256, RS256]}}\n"), MANIFEST);
+    let sandbox = Sandbox::initialised_with(&both);
+    let keys = sandbox.json(&["keys"]);
+    let of = |algorithm: &str, state: &str| {
+        let keys = keys["keys"].as_array().unwrap();
+        let found = keys.iter().find(|key| key["algorithm"] == algorithm && key["state"] == state);
+        found.unwrap()["kid"].as_str().unwrap().to_owned()
+    };
+    let rs256 = of("RS256", "active");
+    let told = sandbox.run(&["keys", "revoke", &rs256]);
+    assert!(succeeded(&told).contains("logins and credentials of AWS go on"), "{}", succeeded(&told));
+    sandbox.write("spec: [");
+    let told = sandbox.run(&["keys"]);
+    assert!(succeeded(&told).contains("NOTHING SIGNS RS256 until a running issuer finds the next key, published "));
+
+    sandbox.write(one);
+    let issuer = sandbox.start();
+    issuer.logs("listening on");
+    sandbox.write("spec: [");
+    until("an algorithm that nobody wants any more is missed no more", || {
+        sandbox.json(&["keys"]).get("nothing_signs").is_none().then_some(())
+    });
 }
 
 #[test]

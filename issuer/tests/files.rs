@@ -220,6 +220,19 @@ async fn an_issuer_with_which_nothing_signs_says_so_once_and_goes_on_publishing_
 }
 
 #[tokio::test]
+async fn an_issuer_without_a_key_for_another_algorithm_goes_on_giving_credentials_and_says_so() {
+    let sandbox = Sandbox::initialised_with(&format!("{MANIFEST}  signingKeys: {{algorithms: [ES256, RS256]}}\n"));
+    let issuer = sandbox.start();
+    let keys = sandbox.json(&["keys"])["keys"].take();
+    let is_sought = |key: &&serde_json::Value| key["algorithm"] == "RS256" && key["state"] == "active";
+    let active = keys.as_array().unwrap().iter().find(is_sought).unwrap()["kid"].as_str().unwrap();
+    sandbox.json(&["keys", "revoke", active]);
+    issuer.logs("NOTHING SIGNS RS256 until");
+    assert!(issuer.log().contains("logins and credentials of AWS go on"));
+    issuer.becomes("ready").await;
+}
+
+#[tokio::test]
 async fn a_reload_with_mistakes_reports_all_of_them_and_keeps_what_is_in_force() {
     let sandbox = Sandbox::initialised();
     let issuer = sandbox.start();

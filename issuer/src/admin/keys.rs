@@ -10,7 +10,7 @@ use super::{AdminError, FrontEnd, moment};
 use crate::{
     clock::SharedClock,
     database::{Database, DatabaseError},
-    keys::{KeySource as _, KeyStatus, KeyStoreFault, Silence, change, clock_behind, event, statuses},
+    keys::{KeySource as _, KeyStatus, KeyStoreFault, Silence, change, clock_behind, event, silence, statuses},
     outbox,
 };
 
@@ -230,15 +230,7 @@ impl KeyOffice {
     fn nothing_signs(&self, set: &KeySet) -> Option<String> {
         match &self.policy {
             Some(policy) => Some(Silence::of(set, policy)?.with_next_step(&self.front_end, self.now())),
-            None => {
-                let silent = set.revoked().iter().rfind(|key| set.active(key.algorithm).is_none())?;
-                Some(format!(
-                    "NOTHING SIGNS {} until the next key has been published for the manifest's \
-                     spec.signingKeys.publishLead. To let it sign now, although verifiers may not know it yet: {}",
-                    silent.algorithm,
-                    self.front_end.let_next_key_sign(&silent.kid)
-                ))
-            }
+            None => silence::possible(set, &self.front_end, self.now()),
         }
     }
 

@@ -194,13 +194,17 @@ pub struct Done {
     pub email: EmailAddress,
     /// Whether anything was different before.
     pub changed: bool,
+    /// What may undo it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     #[serde(skip)]
     sentence: String,
 }
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.sentence)
+        writeln!(f, "{}", self.sentence)?;
+        self.warning.iter().try_for_each(|warning| writeln!(f, "{warning}"))
     }
 }
 
@@ -266,7 +270,13 @@ impl Office {
                 Ok(((), told.then(|| about(user, action, None))))
             })
             .await?;
-        Ok(Done { email: user.email, changed, sentence })
+        let warning = self.declared.is_none().then(|| {
+            format!(
+                "The manifest cannot be read. If it declares {email}, set spec.disabled to {disabled} there before it is \
+                 mended: it has the last word."
+            )
+        });
+        Ok(Done { email: user.email, changed, warning, sentence })
     }
 
     /// Takes a key away from a person; sessions begun with it are over.
@@ -295,6 +305,7 @@ impl Office {
         Ok(Done {
             email: user.email,
             changed: true,
+            warning: None,
             sentence: format!("Key {id} ({name}) of {email} is removed. {rest}"),
         })
     }
@@ -312,7 +323,7 @@ impl Office {
             })
             .await?;
         let sentence = format!("Every session of {email} is over. AWS sessions that exist end by themselves.");
-        Ok(Done { email: user.email, changed: true, sentence })
+        Ok(Done { email: user.email, changed: true, warning: None, sentence })
     }
 }
 

@@ -52,14 +52,27 @@ pub(super) enum Unread {
 
 /// As [`open_own()`], but what cannot be read may be left out.
 pub(super) async fn open_with(unread: Unread, files: &Files) -> Result<(Option<Config>, Database), Failure> {
-    match (config::load(&files.manifest.config), unread) {
-        (Err(problems), Unread::GoOn) => {
-            let database = own(Database::open(&database_path(&files.data_dir)), files)?;
+    let config = match (config::load(&files.manifest.config), unread) {
+        (Err(problems), Unread::Refuse) => return Err(problems.into()),
+        (read, _) => read,
+    };
+    let database = own(Database::open(&database_path(&files.data_dir)), files)?;
+    match config {
+        Ok(config) => {
+            match (database.check_owner(config.url.as_str()).await, unread) {
+                (Err(fault @ DatabaseError::OtherIssuer { .. }), Unread::GoOn) => {
+                    let advice = format!("this goes on without the manifest, too: -f /dev/null; {}", new_url(files));
+                    return Err(NoDatabase { fault, advice }.into());
+                }
+                (owner, _) => own(owner, files)?,
+            }
+            Ok((Some(config), database))
+        }
+        Err(problems) => {
             problems.as_slice().iter().for_each(|problem| tracing::warn!("{problem}"));
             tracing::warn!("going on without the manifest; what it declares takes effect again once it can be read");
             Ok((None, database))
         }
-        _ => open_own(files).await.map(|(config, database)| (Some(config), database)),
     }
 }
 
@@ -79,14 +92,18 @@ pub(super) fn own<T>(said: Result<T, DatabaseError>, files: &Files) -> Result<T,
             DatabaseError::Missing(_) => {
                 format!("create one with `{}`, or restore it from a backup", front_end.command("init"))
             }
-            DatabaseError::OtherIssuer { .. } => format!(
-                "if the issuer is really to have another URL from now on, stop it and run `{}`",
-                front_end.command("accept-url")
-            ),
+            DatabaseError::OtherIssuer { .. } => new_url(files),
             _ => return fault.into(),
         };
         NoDatabase { fault, advice }.into()
     })
+}
+
+fn new_url(files: &Files) -> String {
+    format!(
+        "if the issuer is really to have another URL from now on, stop it and run `{}`",
+        files.front_end().command("accept-url")
+    )
 }
 
 impl Files {

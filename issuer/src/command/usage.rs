@@ -7,6 +7,7 @@ use std::{
     process::ExitCode,
 };
 
+use clap::error::ErrorKind;
 use serde_json::{Value, json};
 
 /// The exit status of a command line that is wrong.
@@ -33,10 +34,14 @@ fn answer(error: &clap::Error) -> Value {
 
 /// The sentence, without the advice below it.
 fn message(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "the command line names no command".to_owned();
+    }
     let text = error.to_string();
     let told = text.split("\n\n").next().unwrap_or_default();
     let lines = told.strip_prefix("error: ").unwrap_or(told).lines();
-    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+    // A list of all commands is advice, too.
+    lines.map(str::trim).filter(|line| !line.starts_with("[subcommands:")).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether JSON is asked for somewhere on the line, whatever else is wrong with it.
@@ -44,8 +49,14 @@ fn message(error: &clap::Error) -> String {
 pub fn asks_for_json(words: &[OsString]) -> bool {
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     let options = words.split(|word| *word == "--").next().unwrap_or_default();
-    let apart = options.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json"]));
-    apart || options.iter().any(|word| ["-ojson", "-o=json", "--output=json"].contains(word))
+    // Short options may stand in one word, such as `-Ao`.
+    let is_short = |word: &str| word.starts_with('-') && !word.starts_with("--");
+    let asks = |word: &str| word == "--output" || is_short(word) && word.ends_with('o');
+    options.windows(2).any(|pair| matches!(pair, [option, "json"] if asks(option)))
+        || options.iter().any(|word| {
+            let option = word.strip_suffix("=json").or_else(|| word.strip_suffix("json").filter(|_| is_short(word)));
+            option.is_some_and(asks)
+        })
 }
 
 #[cfg(test)]
@@ -68,12 +79,25 @@ mod tests {
     }
 
     #[test]
+    fn a_line_without_a_command_is_told_without_the_help() {
+        assert_eq!(message(&Cli::try_parse_from(["vouch-issuer"]).unwrap_err()), "the command line names no command");
+    }
+
+    #[test]
     fn json_is_asked_for_in_every_spelling_and_not_behind_the_last_option() {
         let asks = |line: &str| asks_for_json(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        for line in ["nothing -o json", "--output json nothing", "-ojson", "-o=json x", "x --output=json"] {
+        for line in [
+            "nothing -o json",
+            "--output json nothing",
+            "-ojson",
+            "-o=json x",
+            "x --output=json",
+            "-Ao json",
+            "-Aojson",
+        ] {
             assert!(asks(line), "{line}");
         }
-        for line in ["nothing", "-o text json", "-o yaml", "invite -- -o json"] {
+        for line in ["nothing", "json", "--outputjson x", "-o text json", "-o yaml", "invite -- -o json"] {
             assert!(!asks(line), "{line}");
         }
     }

@@ -74,7 +74,7 @@ impl std::str::FromStr for IssuerUrl {
     }
 }
 
-/// What is wrong with a URL of these parts, in the order of the schema's rules.
+/// What is wrong with a URL of these parts: where several rules are broken, the one that explains most.
 fn fault(text: &str, host: &str, path: &str) -> Option<&'static str> {
     let faults = [
         (text.len() > 255, "it is longer than 255 characters"),

@@ -131,7 +131,7 @@ const OK: &str = "ok";
 
 async fn readiness(issuer: &SharedIssuer) -> Readiness {
     let keys = issuer.keys.fault().map(|fault| format!("{fault}; the last good keys stay in use"));
-    let silence = issuer.keys.snapshot().silence.as_ref().map(|silence| silence.in_short(issuer.clock.now()));
+    let silence = issuer.keys.snapshot().silence.as_ref().and_then(|silence| silence.in_short(issuer.clock.now()));
     let store = issuer.store.health().await.err();
     let stale = issuer.store.stale();
     let audit = issuer.audit.fault();

@@ -9,7 +9,7 @@
 pub mod change;
 mod maintain;
 mod published;
-mod silence;
+pub mod silence;
 mod snapshot;
 pub mod store;
 

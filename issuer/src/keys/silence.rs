@@ -22,7 +22,7 @@ impl Silence {
     #[must_use]
     pub fn of(set: &KeySet, policy: &KeyPolicy) -> Option<Self> {
         policy.algorithms().find_map(|algorithm| {
-            let revoked = set.revoked().iter().rfind(|key| key.algorithm == algorithm)?.kid.clone();
+            let revoked = last_revoked(set, algorithm)?.clone();
             match set.signer(algorithm, policy) {
                 Err(NoSigner::Waiting { until, .. }) => Some(Self { algorithm, revoked, until }),
                 _ => None,
@@ -30,23 +30,50 @@ impl Silence {
         })
     }
 
-    /// For readiness, whose reader finds the next step in the log.
+    /// For readiness, whose reader finds the next step in the log. `None` when what signs for people and for AWS still
+    /// does: that is ES256 alone.
     #[must_use]
-    pub fn in_short(&self, now: Timestamp) -> String {
-        let (algorithm, until) = (self.algorithm, moment(self.until, now));
-        format!(
-            "nothing signs {algorithm} until {until}; nobody signs in or gets credentials; what ends it is in the log"
-        )
+    pub fn in_short(&self, now: Timestamp) -> Option<String> {
+        let until = moment(self.until, now);
+        (self.algorithm == Algorithm::Es256).then(|| {
+            format!(
+                "nothing signs ES256 until {until}; nobody signs in or gets credentials; what ends it is in the log"
+            )
+        })
     }
 
     /// For an administrator, who ends it through `front_end`.
     #[must_use]
     pub fn with_next_step(&self, front_end: &FrontEnd, now: Timestamp) -> String {
         let (algorithm, until) = (self.algorithm, moment(self.until, now));
-        format!(
-            "NOTHING SIGNS {algorithm} until {until}: no login and no credential before that. To let the next key sign \
-             now, although verifiers may not know it yet: {}",
-            front_end.let_next_key_sign(&self.revoked)
-        )
+        let loss = match algorithm {
+            Algorithm::Es256 => "no login and no credential before that",
+            Algorithm::Rs256 => "logins and credentials of AWS go on, whoever asks for this algorithm waits",
+        };
+        format!("NOTHING SIGNS {algorithm} until {until}: {loss}. {}", at_once(front_end, &self.revoked))
     }
+}
+
+/// What is known of it without a policy, which says for how long a key must have been published before it signs.
+#[must_use]
+pub fn possible(set: &KeySet, front_end: &FrontEnd, now: Timestamp) -> Option<String> {
+    let waiting = |algorithm| set.next(algorithm).filter(|_| set.active(algorithm).is_none());
+    Algorithm::ALL.into_iter().find_map(|algorithm| {
+        let (next, revoked) = (waiting(algorithm)?, last_revoked(set, algorithm)?);
+        Some(format!(
+            "NOTHING SIGNS {algorithm} until a running issuer finds the next key, published {}, as old as its manifest's \
+             spec.signingKeys.publishLead. {}",
+            moment(next.published_at(), now),
+            at_once(front_end, revoked)
+        ))
+    })
+}
+
+fn last_revoked(set: &KeySet, algorithm: Algorithm) -> Option<&Kid> {
+    set.revoked().iter().rfind(|key| key.algorithm == algorithm).map(|key| &key.kid)
+}
+
+fn at_once(front_end: &FrontEnd, revoked: &Kid) -> String {
+    let command = front_end.let_next_key_sign(revoked);
+    format!("To let the next key sign now, although verifiers may not know it yet: {command}")
 }
