@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use crate::kubeconfig;
+use kube::client::AuthError;
+
+use crate::{credentials, kubeconfig};
 
 /// What helps against a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,16 +108,21 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// The status below an answer says the same once more, and so does what is below a missing configuration.
+/// The status below an answer says the same once more, and so does what is below a missing configuration. What is below missing
+/// credentials can quote one.
 fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let kube = error.downcast_ref::<kube::Error>();
-    use kube::Error::{Api, InferConfig, InferKubeconfig};
-    let is_whole = matches!(kube, Some(Api(_) | InferConfig(_) | InferKubeconfig(_)));
+    use kube::Error::{Api, Auth, InferConfig, InferKubeconfig};
+    let is_whole =
+        matches!(kube, Some(Api(_) | Auth(_) | InferConfig(_) | InferKubeconfig(_))) || error.is::<AuthError>();
     error.source().filter(|_| !is_whole)
 }
 
 /// kube shows the whole status as debug text; what people need is the message.
 fn sentence(error: &(dyn Error + 'static)) -> String {
+    if let Some(error) = error.downcast_ref() {
+        return without_credentials(error);
+    }
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) if !status.message.is_empty() => status.message.clone(),
         Some(kube::Error::Api(status)) => format!("the API server answered {} {}", status.code, status.reason),
@@ -127,9 +134,14 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
             )
         }
         Some(kube::Error::InferKubeconfig(error)) => kubeconfig::fault(error, &kubeconfig::usual()),
+        Some(kube::Error::Auth(error)) => without_credentials(error),
         Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => "the API server cannot be reached".to_owned(),
         _ => error.to_string(),
     }
+}
+
+fn without_credentials(error: &AuthError) -> String {
+    format!("there are no credentials for the API server: {}", credentials::fault(error))
 }
 
 /// The first wait after a transient failure.
@@ -232,6 +244,17 @@ mod tests {
         #[error("Deployment vouch cannot be written")]
         struct Outer(#[source] kube::Error);
         assert_eq!(chain(&Outer(answer(403))), "Deployment vouch cannot be written: the answer");
+    }
+
+    #[test]
+    fn what_a_program_that_makes_credentials_wrote_is_not_told() {
+        let parse = || AuthError::AuthExecParse(Box::new(serde_saphyr::from_str::<u8>("SUPERSECRET").unwrap_err()));
+        assert!(parse().to_string().contains("SUPERSECRET"), "the library quotes it");
+        let told =
+            "there are no credentials for the API server: the program that makes credentials wrote something else";
+        assert_eq!(chain(&kube::Error::Auth(parse())), told);
+        let renewed = kube::Error::Service(Box::new(parse()));
+        assert_eq!(chain(&renewed), format!("the API server cannot be reached: {told}"));
     }
 
     #[test]

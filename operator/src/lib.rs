@@ -10,6 +10,7 @@ pub mod clients;
 pub mod command;
 pub mod context;
 pub mod controllers;
+pub mod credentials;
 pub mod events;
 pub mod failure;
 pub mod issuer;

@@ -11,13 +11,8 @@ use kube::{
 use tower::{buffer::BufferLayer, retry::RetryLayer};
 use vouch_issuer::{admin::FrontEnd, cluster::CONNECT_TIMEOUT};
 
-use super::{
-    args::ClusterArgs,
-    patience::Patience,
-    refusal::{self, Refusals},
-    trouble::Trouble,
-};
-use crate::kubeconfig;
+use super::{args::ClusterArgs, patience::Patience, refusal::Refusals, trouble::Trouble};
+use crate::{credentials, kubeconfig};
 
 /// How long an answer may take. Nothing here reads more than a page at a time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -64,9 +59,7 @@ impl Connection {
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let refusals = Refusals::default();
         let builder = ClientBuilder::try_from(config).map_err(|error| match error {
-            kube::Error::Auth(why) => {
-                Trouble::NoCredentials { server: server.clone(), why: refusal::credentials(&why) }
-            }
+            kube::Error::Auth(why) => Trouble::NoCredentials { server: server.clone(), why: credentials::fault(&why) },
             kube::Error::InferKubeconfig(why) => Trouble::Kubeconfig(kubeconfig::fault(&why, &file(args))),
             other => Trouble::Unusable(Box::new(other)),
         })?;

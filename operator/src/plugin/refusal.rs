@@ -15,7 +15,7 @@ use http::{Request, Response, StatusCode};
 use kube::client::{AuthError, Body};
 use tower::{BoxError, Layer, Service};
 
-use crate::api::path::Target;
+use crate::{api::path::Target, credentials};
 
 /// A right, as a rule of RBAC has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,24 +142,8 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> Refusal {
         })
     });
     match auth {
-        Some(error) => Refusal::NoCredentials(credentials(error)),
+        Some(error) => Refusal::NoCredentials(credentials::fault(error)),
         None => Refusal::Unreachable(chain.last().map(ToString::to_string).unwrap_or_default()),
-    }
-}
-
-/// What a program that makes credentials wrote to standard error is its message; its standard output could be a token, and the
-/// command line that kube tells of it has the values of its environment.
-pub(super) fn credentials(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { out, .. } => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            let failed = format!("the program that makes credentials failed with {}: {}", out.status, said.trim());
-            failed.trim_end_matches([':', ' ']).to_owned()
-        }
-        AuthError::AuthExecParse(_) => "the program that makes credentials wrote something else".to_owned(),
-        AuthError::AuthExecStart(error) => format!("the program that makes credentials does not start: {error}"),
-        AuthError::ReadTokenFile(error, path) => format!("the token file {} cannot be read: {error}", path.display()),
-        other => other.to_string(),
     }
 }
 

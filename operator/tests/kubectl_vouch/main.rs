@@ -50,6 +50,11 @@ fn a_program_that_asks_for_json_reads_what_is_wrong_with_its_command_line() {
         message.starts_with("invalid value 'Bad NS' for '--namespace <NAMESPACE>': no namespace is called that: "),
         "{message}"
     );
+    let told = plugin(&["-n", "vouch", "status", "-A", "-o", "json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let message = "the argument '--all-namespaces' cannot be used with '--namespace <NAMESPACE>'";
+    let expected = json!({"error": {"category": "usage", "exit_code": 2, "message": message}});
+    assert_eq!((told.status.code(), answer), (Some(2), expected));
     let help = plugin(&["status", "--help", "-o", "json"]);
     assert!(help.status.success() && help.stdout.starts_with(b"One screen: "));
 }
@@ -66,6 +71,29 @@ fn an_operator_outside_a_cluster_says_once_what_is_missing() {
         home.path().join(".kube/config").display()
     );
     assert_eq!(words, missing);
+}
+
+#[test]
+fn an_operator_without_credentials_does_not_tell_what_the_program_that_makes_them_wrote() {
+    let home = tempfile::tempdir().unwrap();
+    let kubeconfig = home.path().join("config");
+    let exec = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+        "command": "/bin/echo", "args": ["SUPERSECRETTOKEN"],
+    });
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "main",
+        "contexts": [{"name": "main", "context": {"cluster": "main", "user": "alice"}}],
+        "clusters": [{"name": "main", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "alice", "user": {"exec": exec}}],
+    });
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vouch-operator"));
+    command.args(["--image=vouch-issuer:1", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+    let words = Outcome::of(command.env_clear().env("KUBECONFIG", kubeconfig)).refusal();
+    let told = "vouch-operator: the API server cannot be used: there are no credentials for the API server: the \
+                program that makes credentials wrote something else\n";
+    assert_eq!(words, told);
 }
 
 /// What `example issuer` prints can be applied as it stands.
