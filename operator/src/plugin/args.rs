@@ -1,8 +1,8 @@
 //! What can be typed after `kubectl vouch`. The verbs and their options are those of an issuer that runs alone.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use vouch_crds::{duration::Duration, names::ISSUER_NAME_LENGTH};
 use vouch_iam::identity::EmailAddress;
 use vouch_keyring::Kid;
@@ -20,6 +20,26 @@ pub struct Cli {
     /// How answers are printed, and failures: JSON has them on standard output as `{"error": …}`
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub output: Output,
+}
+
+impl Cli {
+    /// Reads a command line, of which the first word is the program.
+    ///
+    /// # Errors
+    /// When it is wrong, or asks for the help or the version.
+    pub fn read(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(words)?;
+        // The parser sees no conflict between options of a command and options before it.
+        let one = [("--namespace <NAMESPACE>", &cli.cluster.namespace), ("--issuer <NAME>", &cli.cluster.issuer)];
+        let given = one.into_iter().find(|(_, value)| value.is_some());
+        match (&cli.command, given) {
+            (Command::Cluster(ClusterCommand::Status(StatusArgs { all_namespaces: true })), Some((option, _))) => {
+                let told = format!("the argument '--all-namespaces' cannot be used with '{option}'");
+                Err(Self::command().error(ErrorKind::ArgumentConflict, told))
+            }
+            _ => Ok(cli),
+        }
+    }
 }
 
 /// Which cluster, namespace and issuer.
@@ -114,7 +134,7 @@ pub enum ClusterCommand {
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Every issuer of the cluster, with a screen for each namespace that has one
-    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "issuer"])]
+    #[arg(short = 'A', long)]
     pub all_namespaces: bool,
 }
 
@@ -277,12 +297,10 @@ pub struct CompleteArgs {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(["kubectl-vouch"].into_iter().chain(line.split_whitespace()))
+        Cli::read(["kubectl-vouch"].into_iter().chain(line.split_whitespace()))
     }
 
     #[test]
@@ -358,8 +376,18 @@ mod tests {
     #[test]
     fn every_namespace_is_not_one_of_them() {
         assert!(parse("status -A").is_ok());
-        for line in ["status -A -n vouch", "status --all-namespaces --issuer vouch"] {
-            assert!(parse(line).is_err(), "{line}");
+        for line in ["status -A -n vouch", "-n vouch status -A", "status -A --issuer vouch", "--issuer vouch status -A"]
+        {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ArgumentConflict, "{line}");
+            let option = if line.contains("-n") { "--namespace <NAMESPACE>" } else { "--issuer <NAME>" };
+            let told = format!(
+                "error: the argument '--all-namespaces' cannot be used with '{option}'\n\nUsage: kubectl vouch "
+            );
+            assert!(error.to_string().starts_with(&told), "{error}");
+        }
+        for line in ["-n vouch status", "status --issuer vouch", "-n vouch keys"] {
+            assert!(parse(line).is_ok(), "{line}");
         }
     }
 

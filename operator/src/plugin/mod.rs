@@ -29,7 +29,6 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser as _;
 use jiff::Timestamp;
 use serde::Serialize;
 use vouch_issuer::command::usage;
@@ -46,7 +45,7 @@ use self::{
 #[must_use]
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
-    let cli = match Cli::try_parse_from(&words) {
+    let cli = match Cli::read(&words) {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error, usage::asks_for_json(&words)),
     };
