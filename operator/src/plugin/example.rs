@@ -11,6 +11,9 @@ const ISSUER: &str = include_str!("example/issuer.yaml");
 /// The line that names the issuer.
 const NAME: &str = "  name: vouch\n";
 
+/// Where the command that applies it names the namespace.
+const PLACE: &str = "--namespace vouch ";
+
 /// A manifest: as text with its explanations, as JSON without.
 #[derive(Debug)]
 pub struct Manifest(String);
@@ -19,7 +22,7 @@ pub struct Manifest(String);
 #[must_use]
 pub fn manifest(example: Example, cluster: &ClusterArgs) -> Manifest {
     match example {
-        Example::Issuer => Manifest(ISSUER.replacen(NAME, &names(cluster), 1)),
+        Example::Issuer => Manifest(ISSUER.replacen(NAME, &names(cluster), 1).replacen(PLACE, &place(cluster), 1)),
     }
 }
 
@@ -28,6 +31,10 @@ fn names(cluster: &ClusterArgs) -> String {
     let name = cluster.issuer.as_ref().map_or_else(|| NAME.to_owned(), |name| format!("  name: \"{name}\"\n"));
     let namespace = cluster.namespace.as_ref().map(|name| format!("  namespace: \"{name}\"\n"));
     name + &namespace.unwrap_or_default()
+}
+
+fn place(cluster: &ClusterArgs) -> String {
+    cluster.namespace.as_ref().map_or_else(|| PLACE.to_owned(), |name| format!("--namespace {name} "))
 }
 
 impl fmt::Display for Manifest {
@@ -64,6 +71,8 @@ mod tests {
             ClusterArgs { namespace: Some("1e3".to_owned()), issuer: Some("no".to_owned()), ..ClusterArgs::default() };
         let manifest = manifest(Example::Issuer, &cluster);
         assert_eq!(manifest.to_string().lines().count(), ISSUER.lines().count() + 1);
+        let applies = "# An issuer to start from: kubectl apply --namespace 1e3 --filename issuer.yaml\n";
+        assert!(manifest.to_string().starts_with(applies), "{manifest}");
         let object = serde_json::to_value(manifest).unwrap();
         assert_eq!(object["metadata"], json!({"name": "no", "namespace": "1e3"}));
         let (kind, domains) = (&object["kind"], &object["spec"]["organization"]["emailDomains"]);
