@@ -64,10 +64,8 @@ fn of_issuer(issuer: &VouchIssuer, now: Timestamp) -> Vec<Finding> {
             PROGRESSING => found.reason == Reason::RolloutStuck.as_str(),
             _ => found.status != "True",
         });
-        // `Ready` repeats the first condition that fails.
-        let new = found.filter(|found| {
-            !findings.iter().any(|known| known.reason == found.reason && known.message == found.message)
-        });
+        // `Ready` repeats the first condition that fails; pods that are refused are few, and their rollout is stuck.
+        let new = found.filter(|found| !findings.iter().any(|known| known.message == found.message));
         findings.extend(new.map(|found| finding(object.clone(), &found.reason, &found.message, &name)));
     }
     if status.observed_generation < issuer.metadata.generation {

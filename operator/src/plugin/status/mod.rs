@@ -30,7 +30,12 @@ pub async fn look(connection: &Connection, issuer: Option<&str>, now: Timestamp)
 pub async fn look_everywhere(connection: &Connection, now: Timestamp) -> Result<Screens, Trouble> {
     let mut screens = Vec::new();
     for namespace in issuer::namespaces(connection).await? {
-        screens.push(look(&connection.within(&namespace), None, now).await?);
+        match look(&connection.within(&namespace), None, now).await {
+            Ok(screen) => screens.push(screen),
+            // Its issuer has gone since the list.
+            Err(Trouble::NoIssuer { .. }) => {}
+            Err(trouble) => return Err(trouble),
+        }
     }
     if screens.is_empty() { Err(Trouble::NoIssuers) } else { Ok(Screens::of(screens)) }
 }

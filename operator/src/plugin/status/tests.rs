@@ -106,6 +106,18 @@ fn every_fault_of_an_issuer_is_told() {
 }
 
 #[test]
+fn pods_that_the_api_server_refuses_are_told_once() {
+    let why = "0 of 3 pods serve. The API server refused one: exceeded quota.";
+    let lines = told(&with_status(|object| {
+        object["status"]["conditions"][0] = condition("Ready", "False", "TooFewPods", why);
+        object["status"]["conditions"][2] = condition("Available", "False", "TooFewPods", why);
+        object["status"]["conditions"][3] = condition("Progressing", "False", "RolloutStuck", why);
+    }));
+    assert_eq!(lines[0], format!("✗ VouchIssuer vouch: TooFewPods: {why}"));
+    assert_eq!(lines.iter().filter(|line| line.contains("exceeded quota")).count(), 1, "{lines:?}");
+}
+
+#[test]
 fn a_rollout_is_no_fault() {
     let rolling = with_status(|object| {
         object["status"]["conditions"][0] = condition("Ready", "False", "RollingOut", "2 of 3 pods are new.");
@@ -232,4 +244,20 @@ async fn every_namespace_with_an_issuer_has_its_screen() {
     assert_eq!(heads, ["Namespace team-a", "Namespace team-b"], "{text}");
     assert_eq!(text.matches("vouch      https://vouch.example.com").count(), 2, "{text}");
     assert!(screens.healthy && screens.namespaces[1].namespace == "team-b", "{text}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_vanishes_after_it_was_listed_hides_no_other() {
+    let server = ApiServer::default();
+    let way = connection(&server);
+    let mut gone = issuer_json("vouch");
+    gone["metadata"]["namespace"] = "gone".into();
+    // Only the list of the whole cluster has it.
+    server.put("/apis/vouch.sh/v1alpha1/namespaces/elsewhere/vouchissuers/vouch", gone);
+    let trouble = look_everywhere(&way, at(NOW)).await.unwrap_err();
+    assert!(matches!(trouble, Trouble::NoIssuers), "{trouble}");
+    put(&server, issuer_json("vouch"));
+    let screens = look_everywhere(&way, at(NOW)).await.unwrap();
+    let found: Vec<&str> = screens.namespaces.iter().map(|screen| screen.namespace.as_str()).collect();
+    assert_eq!(found, ["vouch"]);
 }
