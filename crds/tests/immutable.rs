@@ -24,7 +24,9 @@ fn the_url_of_an_issuer_never_changes() {
     });
     assert_eq!(
         refusals("VouchIssuer", &spec, "url", json!("https://id.example.com")),
-        ["spec.url: never changes: it is the iss of every token; declare another VouchIssuer, in a namespace of its own, instead"]
+        [
+            "spec.url: never changes: it is the iss of every token; declare another VouchIssuer, in a namespace of its own, instead"
+        ]
     );
     assert_eq!(refusals("VouchIssuer", &spec, "paused", json!(true)), Vec::<String>::new());
 }

@@ -132,7 +132,10 @@ fn url(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 &format!("!{FORM} || {ADDRESS} || {USER} || {UPPER_CASE} || {PORT} || !{HOST} || ({PATH} && !{DOTS})"),
                 "the path must be letters, digits and ._~- between single slashes, and no . or .. alone",
             ),
-            ("self == oldSelf", "never changes: it is the iss of every token; declare another VouchIssuer, in a namespace of its own, instead"),
+            (
+                "self == oldSelf",
+                "never changes: it is the iss of every token; declare another VouchIssuer, in a namespace of its own, instead",
+            ),
         ],
     )
 }
