@@ -7,13 +7,15 @@ use k8s_openapi::{
     api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus},
     apimachinery::pkg::apis::meta::v1::Time,
 };
+use kube::ResourceExt as _;
 use vouch_crds::{
     issuer::{KeyStatus, VouchIssuerStatus},
-    names::condition,
+    names::{condition, label},
 };
 
 use super::validate::Refusal;
 use crate::{
+    keys::report::moment,
     reason::Reason,
     status::{Finding, Truth, find, merge},
 };
@@ -162,7 +164,7 @@ struct Pods {
     new: bool,
     /// The newest version does not come up.
     stuck: bool,
-    /// Why the API server makes no pods, in its words: a quota, a class of priority that is not there.
+    /// That the API server refuses pods, and what it said.
     refusal: Option<String>,
 }
 
@@ -177,7 +179,7 @@ impl Pods {
         let seen = status.observed_generation >= deployment.metadata.generation;
         let progress = condition_of(&status, "Progressing");
         let refusal = condition_of(&status, "ReplicaFailure").filter(|found| found.status == "True");
-        let refusal = refusal.map(|found| found.message.clone().unwrap_or_default());
+        let refusal = refusal.map(|found| refusal_of(deployment, found));
         Self {
             available,
             wanted,
@@ -192,16 +194,11 @@ impl Pods {
     }
 
     fn message(&self) -> String {
-        match &self.refusal {
-            _ if !self.exists => "There is no Deployment yet.".to_owned(),
-            None => format!("{} of {} pods serve.", self.available, self.wanted),
-            Some(why) => {
-                format!(
-                    "{} of {} pods serve. The API server makes no more of them: {why}.",
-                    self.available, self.wanted
-                )
-            }
+        if !self.exists {
+            return "There is no Deployment yet.".to_owned();
         }
+        let refusal = self.refusal.as_ref().map(|refusal| format!(" {refusal}")).unwrap_or_default();
+        format!("{} of {} pods serve.{refusal}", self.available, self.wanted)
     }
 
     fn available(&self) -> Finding {
@@ -224,6 +221,20 @@ impl Pods {
             Finding::new(condition::PROGRESSING, true, Reason::RollingOut, self.message())
         }
     }
+}
+
+/// The refusal of a pod, in the words of the API server: of a quota, of a PriorityClass that is not there. A ReplicaSet and its
+/// Deployment keep the words of the first while others follow, so they stand with their moment and with the way to the newest.
+fn refusal_of(deployment: &Deployment, found: &DeploymentCondition) -> String {
+    let since = found.last_update_time.as_ref().or(found.last_transition_time.as_ref());
+    let since = since.map(|since| format!(" at {}", moment(since.0))).unwrap_or_default();
+    format!(
+        "The API server refused one{since}: {}. What it says now: kubectl describe replicaset -n {} -l {}={}",
+        found.message.as_deref().unwrap_or_default().trim_end_matches('.'),
+        deployment.namespace().unwrap_or_default(),
+        label::INSTANCE,
+        deployment.labels().get(label::INSTANCE).cloned().unwrap_or_default(),
+    )
 }
 
 fn condition_of<'a>(status: &'a DeploymentStatus, kind: &str) -> Option<&'a DeploymentCondition> {
@@ -252,7 +263,10 @@ mod tests {
 
     fn deployment(generation: i64, status: Value) -> Deployment {
         let deployment = json!({
-            "metadata": {"generation": generation}, "spec": {"replicas": 3, "selector": {}, "template": {}}, "status": status,
+            "metadata": {
+                "generation": generation, "namespace": "vouch", "labels": {"app.kubernetes.io/instance": "main"},
+            },
+            "spec": {"replicas": 3, "selector": {}, "template": {}}, "status": status,
         });
         serde_json::from_value(deployment).unwrap()
     }
@@ -279,11 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_the_api_server_refuses_is_told_at_once_in_its_words() {
+    fn a_pod_that_the_api_server_refuses_is_told_at_once_in_its_words_with_their_moment() {
         let refused = |available: i32| {
             let mut status = pods(0, available, available, "True", "ReplicaSetUpdated");
             let why = "pods \"vouch-1\" is forbidden: exceeded quota: few";
-            let failure = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": why});
+            let failure = json!({
+                "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": why,
+                "lastUpdateTime": "2026-11-21T09:00:59Z", "lastTransitionTime": "2026-11-20T08:00:00Z",
+            });
             status["conditions"].as_array_mut().unwrap().push(failure);
             status
         };
@@ -292,8 +309,9 @@ mod tests {
         let behind = told(2, refused(3));
         assert_eq!(behind, ["Ready False RolloutStuck", "Available True AsDeclared", "Progressing False RolloutStuck"]);
         let message = Pods::of(Some(&deployment(2, refused(0)))).progressing().message;
-        let expected = "0 of 3 pods serve. The API server makes no more of them: pods \"vouch-1\" is forbidden: exceeded \
-                        quota: few.";
+        let expected = "0 of 3 pods serve. The API server refused one at 2026-11-21 09:00 UTC: pods \"vouch-1\" is forbidden: \
+                        exceeded quota: few. What it says now: kubectl describe replicaset -n vouch -l \
+                        app.kubernetes.io/instance=main";
         assert_eq!(message, expected);
     }
 

@@ -24,7 +24,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 const SHORT: usize = 8;
 
 /// A moment, as people read it.
-pub(super) fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
