@@ -128,16 +128,24 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
         Some(kube::Error::Api(status)) => format!("the API server answered {} {}", status.code, status.reason),
         Some(kube::Error::InferConfig(error)) => {
             let why = error.source().and_then(|source| source.downcast_ref());
-            format!(
-                "run it in a cluster, where `helm install` puts it, or name a kubeconfig in KUBECONFIG: {}",
-                why.map(|why| kubeconfig::fault(why, &kubeconfig::usual())).unwrap_or_default()
-            )
+            let why = why.map(|why| kubeconfig::fault(why, &kubeconfig::usual())).unwrap_or_default();
+            without_configuration(kubeconfig::is_for_a_token(), &why)
         }
         Some(kube::Error::InferKubeconfig(error)) => kubeconfig::fault(error, &kubeconfig::usual()),
         Some(kube::Error::Auth(error)) => without_credentials(error),
         Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => "the API server cannot be reached".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// A pod whose token cannot be read has no use for the kubeconfig that is looked for before.
+fn without_configuration(is_for_a_token: bool, why: &str) -> String {
+    if is_for_a_token {
+        let missing =
+            "the token of the service account is not mounted in the pod; set automountServiceAccountToken: true";
+        return missing.to_owned();
+    }
+    format!("run it in a cluster, where `helm install` puts it, or name a kubeconfig in KUBECONFIG: {why}")
 }
 
 fn without_credentials(error: &AuthError) -> String {
@@ -244,6 +252,13 @@ mod tests {
         #[error("Deployment vouch cannot be written")]
         struct Outer(#[source] kube::Error);
         assert_eq!(chain(&Outer(answer(403))), "Deployment vouch cannot be written: the answer");
+    }
+
+    #[test]
+    fn a_pod_without_a_token_is_not_told_to_run_in_a_cluster() {
+        let told = without_configuration(true, "the kubeconfig ~/.kube/config cannot be read");
+        assert!(told.contains("automountServiceAccountToken") && !told.contains("kubeconfig"), "{told}");
+        assert!(without_configuration(false, "it is gone").ends_with("in KUBECONFIG: it is gone"));
     }
 
     #[test]

@@ -1,17 +1,28 @@
 //! What is wrong with a kubeconfig, in words for people. Those of the library are for programmers, and do not name the file.
 
-use std::env;
+use std::{env, ffi::OsString};
 
 use kube::config::{KubeconfigError, LoadDataError};
 
 /// The variable that names kubeconfigs, of kubectl and of every client of Kubernetes.
 const KUBECONFIG: &str = "KUBECONFIG";
+/// The variable that Kubernetes sets in every container.
+const IN_A_POD: &str = "KUBERNETES_SERVICE_HOST";
 
 /// The kubeconfig that is read unless another is named; those, when the variable lists several.
 #[must_use]
 pub fn usual() -> String {
-    let named = env::var_os(KUBECONFIG).filter(|named| !named.is_empty());
-    named.map_or_else(|| "~/.kube/config".to_owned(), |named| named.to_string_lossy().into_owned())
+    named().map_or_else(|| "~/.kube/config".to_owned(), |named| named.to_string_lossy().into_owned())
+}
+
+fn named() -> Option<OsString> {
+    env::var_os(KUBECONFIG).filter(|named| !named.is_empty())
+}
+
+/// Whether this process runs in a pod that is to use the token of its service account.
+#[must_use]
+pub fn is_for_a_token() -> bool {
+    env::var_os(IN_A_POD).is_some() && named().is_none()
 }
 
 /// Why the kubeconfig `file` cannot be used: a clause without a full stop.
