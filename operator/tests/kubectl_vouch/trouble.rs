@@ -104,7 +104,8 @@ pub(crate) fn with_pods_that_are_refused(cluster: &Cluster) {
     cluster.patch_issuer(r#"{"spec":{"deployment":{"priorityClassName":"nowhere"}}}"#);
     until("the refusal to be told", || {
         let screen = cluster.vouch(&["status"]).answer();
-        screen.contains("no PriorityClass with name nowhere was found")
+        screen.matches("no PriorityClass with name nowhere was found").count() == 1
+            && screen.contains("kubectl describe replicaset -n vouch -l app.kubernetes.io/instance=vouch\n")
             && screen.contains("\n→ Where the message quotes")
     });
     cluster.patch_issuer(r#"{"spec":{"deployment":{"priorityClassName":null}}}"#);
