@@ -71,7 +71,7 @@ reasons! {
     NotApplied(Warning): "The API server forbade a request, or did not answer it.",
         "Read the message. The operator goes on trying; `forbidden` means that its role lacks a rule.";
     TooFewPods(Warning): "No pod, or fewer than may be missing during a rollout, is ready.",
-        "Where the message quotes the API server, ask by the command in it what it says now, and change that; otherwise look at the pods: `kubectl get pods -l app.kubernetes.io/instance=NAME`.";
+        "Where the message quotes the API server, ask by the command in it what it says now, and change that; otherwise look at the pods: `kubectl get pods -n NAMESPACE -l app.kubernetes.io/instance=NAME`.";
     RolloutStuck(Warning): "A rollout makes no progress, or the API server refuses its pods: by a quota, or for a PriorityClass that is not there.",
         "Where the message quotes the API server, ask by the command in it what it says now, and change that; otherwise look at the newest pods and their events. `kubectl rollout undo` is not needed: old pods that serve go on.";
     KeySecretMissing(Warning): "The issuer had signing keys, and their Secret is gone. No new keys are made; pods go on with the last ones they read.",

@@ -2,7 +2,10 @@
 
 use vouch_crds::names::condition;
 
-use crate::reason::{Reason, Tone};
+use crate::{
+    lease,
+    reason::{Reason, Tone},
+};
 
 const CONDITIONS: [(&str, &str); 5] = [
     (
@@ -40,10 +43,11 @@ pub fn page() -> String {
         };
         page.push_str(&format!("| {name} | {} | {} |\n", reason.cause(), reason.cure()));
     }
-    page.push_str(
+    page.push_str(&format!(
         "\n`kubectl vouch status` says `NotObserved` of an issuer at which the operator has not looked since it was made or \
         changed. Wait a moment; if it stays so, see whether the operator runs and acts in that namespace: \
-        `kubectl get lease vouch-operator --all-namespaces`.\n",
-    );
+        `{}`.\n",
+        lease::SHOWN_BY
+    ));
     page
 }

@@ -86,7 +86,8 @@ impl fmt::Display for KeyTable {
             writeln!(f, "{}", if key.lead_waived { "  (signed before its lead time was over)" } else { "" })?;
         }
         for key in &self.revoked {
-            writeln!(f, "{}  {:9}  revoked   {}", key.kid, "", moment(key.revoked_at, self.now))?;
+            let since = moment(key.revoked_at, self.now);
+            writeln!(f, "{}  {:9}  revoked   {:16}  {:16}  {since}", key.kid, "-", "-", "-")?;
         }
         if let Some(next) = self.next_transition {
             writeln!(f, "The next change is due {}.", moment(next, self.now))?;

@@ -30,6 +30,9 @@ pub use self::{
     store::{KubeLease, LeaseStore},
 };
 
+/// The command that says which operator acts, and whether one does.
+pub const SHOWN_BY: &str = "kubectl get leases --all-namespaces --field-selector metadata.name=vouch-operator";
+
 /// A moment: time since the machine started, its sleep included.
 pub type Tick = Duration;
 

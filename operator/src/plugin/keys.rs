@@ -216,7 +216,8 @@ impl fmt::Display for KeyTable {
             writeln!(f, "{:43}  {algorithm:9}  {:8}  {published:16}  {activated:16}  {next}", key.kid, key.state)?;
         }
         for key in &self.revoked {
-            writeln!(f, "{:43}  {:9}  revoked   {}", key.kid, "", moment(key.revoked_at, self.now))?;
+            let since = moment(key.revoked_at, self.now);
+            writeln!(f, "{:43}  {:9}  revoked   {:16}  {:16}  - (since {since})", key.kid, "-", "-", "-")?;
         }
         match &self.problem {
             Some(Problem { reason, message }) => writeln!(f, "{reason}: {message}"),

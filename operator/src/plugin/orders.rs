@@ -24,7 +24,7 @@ use super::{
     progress,
     trouble::Trouble,
 };
-use crate::{reason::Reason, status::find, tolerant::Tolerant};
+use crate::{lease, reason::Reason, status::find, tolerant::Tolerant};
 
 /// From one look to the next.
 const INTERVAL: std::time::Duration = std::time::Duration::from_millis(300);
@@ -169,7 +169,7 @@ fn why_not(issuer: &IssuerKeys) -> String {
         .find(|found| found.status != "True");
     match failing {
         Some(found) if !found.message.is_empty() => format!("{}: {}", found.reason, found.message),
-        _ => "Does it run? kubectl get lease vouch-operator --all-namespaces names the one that acts".to_owned(),
+        _ => format!("Does it run? {} names the one that acts", lease::SHOWN_BY),
     }
 }
 
@@ -368,7 +368,7 @@ mod tests {
             object["status"]["conditions"][1] = condition("KeysReady", "False", "KeySecretMissing", "It is gone.");
         });
         assert_eq!(why_not(&issuer), "KeySecretMissing: It is gone.");
-        assert!(why_not(&with_keys()).contains("kubectl get lease vouch-operator"));
+        assert!(why_not(&with_keys()).contains(lease::SHOWN_BY));
     }
 
     #[tokio::test]

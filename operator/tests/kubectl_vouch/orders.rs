@@ -13,7 +13,7 @@ pub(crate) fn without_an_operator(cluster: &Cluster) {
     let started = Instant::now();
     let words = cluster.vouch(&["rotate", "--timeout", "1s"]).refusal();
     assert!(words.contains("the order stands (vouch.sh/rotate-keys on VouchIssuer vouch)"), "{words}");
-    assert!(words.contains("kubectl get lease vouch-operator"), "{words}");
+    assert!(words.contains(vouch_operator::lease::SHOWN_BY), "{words}");
     assert!(started.elapsed().as_secs() < 10);
     assert!(!cluster.issuer(ROTATE).is_empty(), "the order does not stand");
 }

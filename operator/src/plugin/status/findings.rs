@@ -8,12 +8,15 @@ use vouch_crds::{issuer::VouchIssuer, names::condition};
 
 use super::gather::{Failing, Gathered, is_ready};
 use crate::{
+    lease,
     reason::{Reason, Tone},
     status::find,
 };
 
 /// How long the operator may take for its first look.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(15);
+/// How long a pod may take to begin: as long as a node takes to fetch the image, and a few tries.
+const BEGINNING: SignedDuration = SignedDuration::from_secs(60);
 /// How many objects with one fault are named.
 const NAMED: usize = 3;
 
@@ -37,8 +40,8 @@ pub struct Finding {
 pub(super) fn findings(gathered: &Gathered, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     for issuer in &gathered.issuers {
-        findings.extend(of_issuer(issuer, now));
-        findings.extend(gathered.pods_of(&issuer.name_any()).filter_map(|pod| of_pod(pod, &gathered.namespace)));
+        findings.extend(of_issuer(issuer, &gathered.namespace, now));
+        findings.extend(gathered.pods_of(&issuer.name_any()).filter_map(|pod| of_pod(pod, &gathered.namespace, now)));
     }
     let people = gathered.people.iter().flat_map(|people| together("VouchUser", &people.failing));
     let clients = gathered.clients.iter().flat_map(|clients| together("OidcClient", &clients.failing));
@@ -47,7 +50,7 @@ pub(super) fn findings(gathered: &Gathered, now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-fn of_issuer(issuer: &VouchIssuer, now: Timestamp) -> Vec<Finding> {
+fn of_issuer(issuer: &VouchIssuer, namespace: &str, now: Timestamp) -> Vec<Finding> {
     let name = issuer.name_any();
     let object = format!("VouchIssuer {name}");
     let status = issuer.status.clone().unwrap_or_default();
@@ -66,7 +69,7 @@ fn of_issuer(issuer: &VouchIssuer, now: Timestamp) -> Vec<Finding> {
         });
         // `Ready` repeats the first condition that fails; pods that are refused are few, and their rollout is stuck.
         let new = found.filter(|found| !findings.iter().any(|known| known.message == found.message));
-        findings.extend(new.map(|found| finding(object.clone(), &found.reason, &found.message, &name)));
+        findings.extend(new.map(|found| finding(object.clone(), &found.reason, &found.message, &name, namespace)));
     }
     if status.observed_generation < issuer.metadata.generation {
         findings.push(unseen(object, "The operator has not looked at the last change yet.", false));
@@ -75,32 +78,31 @@ fn of_issuer(issuer: &VouchIssuer, now: Timestamp) -> Vec<Finding> {
 }
 
 fn unseen(object: String, message: &str, wrong: bool) -> Finding {
-    let next = "Wait a moment. If it stays so, see whether the operator runs, and acts in this namespace: kubectl get lease \
-                vouch-operator --all-namespaces";
-    Finding {
-        object,
-        reason: "NotObserved".to_owned(),
-        message: message.to_owned(),
-        next: Some(next.to_owned()),
-        wrong,
-    }
+    let next = format!(
+        "Wait a moment. If it stays so, see whether the operator runs, and acts in this namespace: {}",
+        lease::SHOWN_BY
+    );
+    Finding { object, reason: "NotObserved".to_owned(), message: message.to_owned(), next: Some(next), wrong }
 }
 
 /// A condition with what its reason tells to do.
-fn finding(object: String, reason: &str, message: &str, name: &str) -> Finding {
+fn finding(object: String, reason: &str, message: &str, name: &str, namespace: &str) -> Finding {
     let known = Reason::ALL.iter().find(|known| known.as_str() == reason);
     let cure = known.map(|known| known.cure()).filter(|cure| !cure.starts_with("Nothing"));
     Finding {
         object,
         reason: reason.to_owned(),
         message: message.to_owned(),
-        next: cure.map(|cure| cure.replace("instance=NAME", &format!("instance={name}"))),
+        next: cure.map(|cure| {
+            cure.replace("-n NAMESPACE", &format!("-n {namespace}"))
+                .replace("instance=NAME", &format!("instance={name}"))
+        }),
         wrong: known.is_none_or(|known| known.tone() == Tone::Warning),
     }
 }
 
 /// What keeps a pod from serving, where the pod knows.
-fn of_pod(pod: &Pod, namespace: &str) -> Option<Finding> {
+fn of_pod(pod: &Pod, namespace: &str, now: Timestamp) -> Option<Finding> {
     let status = pod.status.as_ref().filter(|_| !is_ready(pod) && pod.metadata.deletion_timestamp.is_none())?;
     let name = pod.name_any();
     let waiting = status.container_statuses.iter().flatten().find_map(|container| {
@@ -111,10 +113,15 @@ fn of_pod(pod: &Pod, namespace: &str) -> Option<Finding> {
         let failing = found.type_ == "PodScheduled" && found.status == "False";
         failing.then(|| (found.reason.clone().unwrap_or_default(), found.message.clone().unwrap_or_default()))
     });
-    let (reason, message) = waiting.or(unscheduled)?;
-    // Every pod begins like this.
+    let (reason, mut message) = waiting.or(unscheduled)?;
+    // Every pod begins like this, and one whose Secret is missing stays so.
     if ["ContainerCreating", "PodInitializing"].contains(&reason.as_str()) {
-        return None;
+        let age = pod.creation_timestamp().map(|at| now.duration_since(at.0)).unwrap_or_default();
+        if age <= BEGINNING {
+            return None;
+        }
+        message =
+            "It does not begin; a Secret that it needs, such as that of its certificate, may be missing.".to_owned();
     }
     let next = if reason == "CrashLoopBackOff" {
         format!("kubectl logs {name} -n {namespace} --previous")
@@ -133,7 +140,7 @@ fn together(kind: &str, failing: &[Failing]) -> Vec<Finding> {
         let alike: Vec<&Failing> = failing.iter().filter(|object| object.reason == reason).collect();
         let names: Vec<&str> = alike.iter().map(|object| object.name.as_str()).collect();
         let message = alike.first().map(|object| object.message.as_str()).unwrap_or_default();
-        finding(format!("{kind} {}", some(&names)), reason, message, "")
+        finding(format!("{kind} {}", some(&names)), reason, message, "", "")
     };
     reasons.into_iter().map(one).collect()
 }

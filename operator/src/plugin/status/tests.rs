@@ -1,7 +1,7 @@
 //! Screens for situations that administrators meet.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Time};
 use serde_json::{Value, json};
 
 use super::{
@@ -102,7 +102,10 @@ fn every_fault_of_an_issuer_is_told() {
     for reason in ["ForeignObject", "ClockBehind", "TooFewPods", "RolloutStuck"] {
         assert!(lines.iter().any(|line| line.starts_with(&format!("✗ VouchIssuer vouch: {reason}: "))), "{lines:?}");
     }
-    assert!(lines.iter().any(|line| line.contains("app.kubernetes.io/instance=vouch`")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("kubectl get pods -n vouch -l app.kubernetes.io/instance=vouch`")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -142,7 +145,7 @@ fn an_issuer_that_no_operator_looks_at_says_what_to_look_for() {
     });
     let lines = told(&fresh);
     assert_eq!(lines[0], "· VouchIssuer vouch: NotObserved: The operator has not looked at it yet.");
-    assert!(lines[1].contains("kubectl get lease vouch-operator --all-namespaces"));
+    assert!(lines[1].contains(crate::lease::SHOWN_BY));
     let old = with_status(|object| object["status"] = json!({}));
     assert!(told(&old)[0].starts_with("✗ VouchIssuer vouch: NotObserved"));
     let changed = with_status(|object| object["metadata"]["generation"] = 3.into());
@@ -163,7 +166,15 @@ fn a_pod_that_does_not_come_up_leads_to_its_log() {
         ["✗ Pod vouch-2: CrashLoopBackOff: the message", "→ kubectl logs vouch-2 -n vouch --previous"]
     );
     assert_eq!(told(&pods(waiting("ErrImagePull")))[1], "→ kubectl describe pod vouch-2 -n vouch");
-    assert_eq!(told(&pods(waiting("ContainerCreating"))), ["Everything is as declared."]);
+    let since = |moment: &str| {
+        let mut pod = waiting("ContainerCreating");
+        pod.metadata.creation_timestamp = Some(Time(at(moment)));
+        told(&pods(pod))
+    };
+    assert_eq!(since("2026-11-21T08:59:30Z"), ["Everything is as declared."]);
+    let slow = since("2026-11-21T08:58:30Z");
+    assert!(slow[0].starts_with("✗ Pod vouch-2: ContainerCreating: It does not begin; a Secret"), "{slow:?}");
+    assert_eq!(slow[1], "→ kubectl describe pod vouch-2 -n vouch");
     let nowhere = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}]});
     assert_eq!(told(&pods(pod("vouch-3", &nowhere)))[0], "✗ Pod vouch-3: Unschedulable: no node");
 }
