@@ -176,18 +176,6 @@ async fn a_key_revoked_by_order_is_gone_from_the_running_issuer_within_two_secon
     assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(2), "another next key is published at once: {keys} {jwks}");
 }
 
-/// Waits until readiness says this of the signing keys.
-async fn keys_become(issuer: &Running, said: &str) {
-    let heard = async {
-        while !issuer.ready().await.1["keys"].as_str().unwrap().contains(said) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), heard)
-        .await
-        .unwrap_or_else(|_| panic!("never {said}: {}", issuer.log()));
-}
-
 #[tokio::test]
 async fn an_issuer_with_which_nothing_signs_says_so_once_and_goes_on_publishing_its_keys() {
     let sandbox = Sandbox::initialised();
@@ -203,11 +191,12 @@ async fn an_issuer_with_which_nothing_signs_says_so_once_and_goes_on_publishing_
     assert_eq!(issuer.get("/.well-known/jwks.json").await.status(), 200);
 
     let (database, aside) = (sandbox.database(), sandbox.path("data").join("aside"));
+    let keys_become = async |what: &str| issuer.reports("keys", |said| said.contains(what), what).await;
     for _ in 0..2 {
         std::fs::rename(&database, &aside).unwrap();
-        keys_become(&issuer, "the last good keys stay in use").await;
+        keys_become("the last good keys stay in use").await;
         std::fs::rename(&aside, &database).unwrap();
-        keys_become(&issuer, "nothing signs").await;
+        keys_become("nothing signs").await;
     }
     assert_eq!(issuer.log().matches("NOTHING SIGNS").count(), 1, "{}", issuer.log());
     drop(issuer);

@@ -4,8 +4,10 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
+    process::Stdio,
 };
+
+use vouch_control_plane::tied;
 
 /// Where no API server answers: the program goes on trying.
 const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "nowhere",
@@ -18,7 +20,7 @@ fn a_crash_leaves_no_core_file_with_the_signing_keys() {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
     fs::write(&kubeconfig, KUBECONFIG).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vouch-operator"));
+    let mut command = tied(env!("CARGO_BIN_EXE_vouch-operator"));
     command.args(["--image=vouch-issuer:1", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
     command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null()).stderr(Stdio::piped());
     let mut operator = command.spawn().unwrap();

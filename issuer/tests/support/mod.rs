@@ -205,13 +205,18 @@ impl Running {
 
     /// Waits until readiness says `status`.
     pub async fn becomes(&self, status: &str) -> (u16, Value) {
+        self.reports("status", |said| said == status, status).await
+    }
+
+    /// Waits until a field of readiness is so; `what` says how.
+    pub async fn reports(&self, field: &str, is_so: impl Fn(&str) -> bool, what: &str) -> (u16, Value) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let (code, body) = self.ready().await;
-            if body["status"] == status {
+            if body[field].as_str().is_some_and(&is_so) {
                 return (code, body);
             }
-            assert!(Instant::now() < deadline, "never {status}: {body}\n{}", self.log());
+            assert!(Instant::now() < deadline, "never {what}: {body}\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
