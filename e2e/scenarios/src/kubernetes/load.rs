@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use crate::{
     guide::{self, HUB, developer_role},
     manifest::ISSUER_URL,
     virtual_key::VirtualKey,
+    wait::until,
 };
 
 /// Between two requests for credentials, and between two of a verifier.
@@ -31,6 +32,8 @@ const BOUND: Duration = Duration::from_secs(1800);
 /// Nobody waits longer for an answer, whatever happens: a connection that leads nowhere any more is given up after eight
 /// seconds, and one that cannot be made after five, for another one.
 const LONGEST: Duration = Duration::from_secs(15);
+/// Two requests of a kind end in this time, each at a second try and as late as it may.
+const SETTLED: Duration = Duration::from_secs(90);
 /// Durations of AWS sessions, in seconds. One that nobody asked for before is a credential that nobody has cached. When all
 /// have been asked for, the load ends by itself, too.
 const DURATIONS: std::ops::Range<usize> = 900..3600;
@@ -39,8 +42,17 @@ const DURATIONS: std::ops::Range<usize> = 900..3600;
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
-    workers: Vec<(&'static str, JoinHandle<Tally>)>,
+    workers: Vec<Worker>,
     _keys: Vec<VirtualKey>,
+}
+
+/// Somebody who makes requests of one kind.
+#[derive(Debug)]
+struct Worker {
+    kind: &'static str,
+    /// How many of the requests have come to an end, be it a bad one.
+    ended: Arc<AtomicUsize>,
+    thread: JoinHandle<Tally>,
 }
 
 /// How requests of one kind went.
@@ -76,16 +88,30 @@ impl Load {
         let proxy = reqwest::Proxy::all(site.cloud.standin.proxy()).unwrap();
         let verifier = verifier.proxy(proxy).timeout(Duration::from_secs(10)).build().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let worker = |pace, turns, job: Job| {
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || work(&stop, pace, turns, job))
+        let worker = |kind, pace, turns, job: Job| {
+            let (stop, ended) = (Arc::clone(&stop), Arc::default());
+            let counter = Arc::clone(&ended);
+            Worker { kind, ended, thread: thread::spawn(move || work(&stop, &counter, pace, turns, job)) }
         };
         let workers = vec![
-            ("credentials", worker(PACE, DURATIONS.len(), Box::new(move |turn| credential(&alice, turn)))),
-            ("logins", worker(LOGIN_PACE, usize::MAX, Box::new(move |_| login(&bob)))),
-            ("key sets", worker(PACE, usize::MAX, Box::new(move |_| key_set(&verifier)))),
+            worker("credentials", PACE, DURATIONS.len(), Box::new(move |turn| credential(&alice, turn))),
+            worker("logins", LOGIN_PACE, usize::MAX, Box::new(move |_| login(&bob))),
+            worker("key sets", PACE, usize::MAX, Box::new(move |_| key_set(&verifier))),
         ];
         Self { stop, workers, _keys: vec![alices_key, bobs_key] }
+    }
+
+    /// Waits until whatever is under way has come to its end, at the second try if need be, and one more request of each
+    /// kind. What breaks next meets other requests: one retry is promised to make good one loss, not two.
+    ///
+    /// # Panics
+    /// When the requests of some kind do not end.
+    pub fn settle(&self) {
+        let before: Vec<usize> = self.workers.iter().map(Worker::ended).collect();
+        for (worker, before) in self.workers.iter().zip(before) {
+            let what = format!("the {} under way, and the next, to end", worker.kind);
+            until(&what, SETTLED, || (worker.ended() >= before + 2).then_some(()));
+        }
     }
 
     /// Ends it, and insists that every kind of request was made all the time, that none was lost, and that nobody waited for
@@ -95,8 +121,8 @@ impl Load {
     /// When it was otherwise.
     pub fn end_without_loss(mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        for (kind, worker) in self.workers.drain(..) {
-            let tally = worker.join().unwrap_or_else(|_| panic!("{kind}: a program hung"));
+        for Worker { kind, thread, .. } in self.workers.drain(..) {
+            let tally = thread.join().unwrap_or_else(|_| panic!("{kind}: a program hung"));
             let Tally { done, retried, lost, slowest, expired } = &tally;
             eprintln!(
                 "{kind}: {done} answered, {} of them at the second try, the slowest in {slowest:?}",
@@ -114,7 +140,13 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        self.workers.drain(..).for_each(|(_, worker)| drop(worker.join()));
+        self.workers.drain(..).for_each(|worker| drop(worker.thread.join()));
+    }
+}
+
+impl Worker {
+    fn ended(&self) -> usize {
+        self.ended.load(Ordering::SeqCst)
     }
 }
 
@@ -149,7 +181,7 @@ impl Tally {
     }
 }
 
-fn work(stop: &AtomicBool, pace: Duration, turns: usize, mut job: Job) -> Tally {
+fn work(stop: &AtomicBool, ended: &AtomicUsize, pace: Duration, turns: usize, mut job: Job) -> Tally {
     let started = Instant::now();
     let mut tally = Tally::default();
     for turn in 0..turns {
@@ -157,6 +189,7 @@ fn work(stop: &AtomicBool, pace: Duration, turns: usize, mut job: Job) -> Tally 
             break;
         }
         tally.take_turn(&mut job, turn);
+        ended.fetch_add(1, Ordering::SeqCst);
         let rested = Instant::now();
         while rested.elapsed() < pace && !stop.load(Ordering::SeqCst) {
             thread::sleep(PACE.min(pace));

@@ -140,7 +140,7 @@ fn etcd_started_again_loses_no_request() {
     site.cluster().tool("control stop etcd");
     site.cluster().tool("control start etcd");
     site.await_pods(3);
-    thread::sleep(Duration::from_secs(5));
+    load.settle();
     load.end_without_loss();
     assert_eq!(site.published_keys(), keys);
 }

@@ -11,7 +11,7 @@ const REPLICAS: usize = 3;
 
 /// Lets something happen under load, to a pod if to any to the one that everybody's connection leads to, and sees that
 /// nothing comes of it.
-fn nothing_comes_of(namespace: &str, happening: impl FnOnce(&Site<'_>, Pod)) {
+fn nothing_comes_of(namespace: &str, happening: impl FnOnce(&Site<'_>, Pod, &Load)) {
     let (installation, _alone) = kubernetes::alone();
     let site = Site::start(installation, namespace);
     let keys = site.published_keys();
@@ -19,7 +19,7 @@ fn nothing_comes_of(namespace: &str, happening: impl FnOnce(&Site<'_>, Pod)) {
     site.cloud.standin.route(ISSUER_HOST, victim.public());
     let load = Load::begin(&site);
     site.cloud.standin.route(ISSUER_HOST, site.service());
-    happening(&site, victim);
+    happening(&site, victim, &load);
     load.end_without_loss();
     assert_eq!(site.published_keys(), keys, "no key changes by accident");
     let people = site.kubectl(&["get", "vouchusers", "--output=jsonpath={.items[*].status.keyCount}"]).succeeded();
@@ -41,19 +41,20 @@ fn await_pods_elsewhere(site: &Site<'_>, node: &str) {
 
 #[test]
 fn every_pod_is_killed() {
-    nothing_comes_of("killed", |site, _| {
+    nothing_comes_of("killed", |site, _, load| {
         for pod in site.await_pods(REPLICAS) {
             site.cluster().tool(&format!("pod kill {}/{}", site.namespace(), pod.name));
             site.await_pods_that(&format!("{} to serve again", pod.name), |pods| {
                 pods.iter().any(|now| now.name == pod.name && now.restarts > pod.restarts && now.ready)
             });
+            load.settle();
         }
     });
 }
 
 #[test]
 fn every_pod_is_evicted() {
-    nothing_comes_of("evicted", |site, _| {
+    nothing_comes_of("evicted", |site, _, _| {
         for pod in site.await_pods(REPLICAS) {
             let eviction = json!({
                 "apiVersion": "policy/v1",
@@ -69,7 +70,7 @@ fn every_pod_is_evicted() {
 
 #[test]
 fn every_pod_is_replaced_by_a_rolling_update() {
-    nothing_comes_of("rolled", |site, _| {
+    nothing_comes_of("rolled", |site, _, _| {
         let before = site.await_pods(REPLICAS);
         site.patch(&json!({"spec": {"deployment": {"annotations": {"example.com/generation": "2"}}}}));
         site.await_pods_that("three ready pods of the next generation", |pods| {
@@ -81,7 +82,7 @@ fn every_pod_is_replaced_by_a_rolling_update() {
 
 #[test]
 fn a_node_is_drained() {
-    nothing_comes_of("drained", |site, Pod { node, .. }| {
+    nothing_comes_of("drained", |site, Pod { node, .. }, _| {
         let drain = ["drain", &node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=180s"];
         let _ = site.cluster().kubectl(&drain).succeeded();
         await_pods_elsewhere(site, &node);
@@ -91,7 +92,7 @@ fn a_node_is_drained() {
 
 #[test]
 fn a_node_loses_power() {
-    nothing_comes_of("powerless", |site, lost| {
+    nothing_comes_of("powerless", |site, lost, _| {
         let number = lost.node.trim_start_matches("node");
         site.cluster().tool(&format!("node stop {number}"));
         await_pods_elsewhere(site, &lost.node);
@@ -103,7 +104,7 @@ fn a_node_loses_power() {
 
 #[test]
 fn a_node_is_cut_off_while_its_pods_run_on() {
-    nothing_comes_of("cut-off", |site, lost| {
+    nothing_comes_of("cut-off", |site, lost, _| {
         let number = lost.node.trim_start_matches("node");
         site.cluster().tool(&format!("node cut {number}"));
         await_pods_elsewhere(site, &lost.node);
