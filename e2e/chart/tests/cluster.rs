@@ -76,6 +76,7 @@ fn example_is_taken(cluster: &ControlPlane) {
 /// The issuer in the notes: the first thing that people are told to apply.
 fn issuer_of_the_notes(notes: &str) -> Value {
     assert!(notes.contains("acts upon the objects of vouch."), "{notes}");
+    assert!(notes.contains("where it is not: set global.imageRegistry"), "{notes}");
     let indented = notes.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.contains("kubectl"));
     let manifest: String = indented.map(|line| format!("{line}\n")).collect();
     let issuer = documents(&manifest).remove(0);

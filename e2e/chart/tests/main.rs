@@ -9,6 +9,7 @@
 
 mod access;
 mod cluster;
+mod first_install;
 mod generated;
 mod guides;
 mod monitoring;

@@ -40,10 +40,14 @@ impl Helm {
     /// Runs it, away from whatever cluster and settings the person has.
     pub(crate) fn run(&self, arguments: &[&str], kubeconfig: Option<&Path>) -> Output {
         let home = tempfile::tempdir().unwrap();
+        self.command(home.path(), kubeconfig).args(arguments).output().unwrap()
+    }
+
+    /// The same, for whoever starts it. It keeps what it keeps in `home`.
+    pub(crate) fn command(&self, home: &Path, kubeconfig: Option<&Path>) -> Command {
         let mut command = Command::new(&self.0);
-        command.args(arguments).env("HOME", home.path()).env_remove("KUBECONFIG");
-        command.env("KUBECONFIG", kubeconfig.unwrap_or(Path::new("/dev/null")));
-        command.output().unwrap()
+        command.env("HOME", home).env("KUBECONFIG", kubeconfig.unwrap_or(Path::new("/dev/null")));
+        command
     }
 
     /// What release `vouch` in namespace `vouch` has, or Helm's words when it refuses.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
-use crate::support::helms;
+use crate::support::{helms, render, the};
 
 fn values() -> Value {
     serde_saphyr::from_str(&fs::read_to_string(vouch_chart::chart().join("values.yaml")).unwrap()).unwrap()
@@ -59,9 +59,12 @@ fn a_value_that_cannot_be_is_refused_with_its_name() {
         ("namespaces={a,a}", "namespaces"),
         ("image.digest=sha256:12", "digest"),
         ("image.pullPolicy=Sometimes", "pullPolicy"),
+        ("image.digest=vouch@sha256:12", "digest"),
         ("image.repository=Vouch", "repository"),
+        ("image.repository=vouch-operator:0.1.0", "repository"),
+        ("image.repository=vouch//operator", "repository"),
         ("issuerImage.tag=-x", "tag"),
-        ("global.imageRegistry=https://x y", "imageRegistry"),
+        ("issuerImage.tag=0.1.0@sha256:12", "tag"),
         ("operator.concurrency=0", "concurrency"),
         ("operator.qps=0", "qps"),
         ("operator.log=", "log"),
@@ -84,6 +87,38 @@ fn a_value_that_cannot_be_is_refused_with_its_name() {
     }
 }
 
+/// References with anything else could never be pulled, and only the nodes would say so.
+#[test]
+fn a_registry_is_a_host_with_or_without_port_and_path() {
+    let places = ["global.imageRegistry", "image.registry", "issuerImage.registry"];
+    let wrong = [
+        "https://registry.example.com",
+        "http://localhost:5000",
+        "docker://registry.example.com/vouch",
+        "registry.example.com/",
+        "registry.example.com/vouch/",
+        "/vouch",
+        "registry.example.com//vouch",
+        "registry.example.com/Vouch",
+        "registry.example.com:port",
+        "registry.example.com:/vouch",
+        "alice@registry.example.com",
+        "registry example com",
+    ];
+    for (place, registry) in places.iter().flat_map(|place| wrong.map(|registry| (place, registry))) {
+        for words in refusal(&format!("{place}={registry}")) {
+            assert!(words.contains(&place.replace('.', "/")), "{place}={registry}: {words}");
+        }
+    }
+    for registry in
+        ["registry.example.com", "localhost:5000", "mirror", "192.0.2.1:5000/a_b/c--d.e", "[2001:db8::1]:5000/vouch"]
+    {
+        let objects = render(&[&format!("global.imageRegistry={registry}")]);
+        let image = &the(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"];
+        assert_eq!(*image, format!("{registry}/vouch-operator:{}", env!("CARGO_PKG_VERSION")));
+    }
+}
+
 #[test]
 fn what_contradicts_itself_is_refused() {
     for words in refusal("metrics.podMonitor.enabled=true,metrics.serviceMonitor.enabled=true") {
@@ -95,7 +130,21 @@ fn what_contradicts_itself_is_refused() {
 #[test]
 fn members_of_other_charts_in_global_are_taken() {
     for helm in helms() {
-        helm.try_render(&["global.storageClass=fast"]).unwrap();
+        helm.try_render(&["global.storageClass=fast,global.imagePullPolicy=Always,global.image.registry=a"]).unwrap();
+        // Somebody else's, when ours is there as well.
+        helm.try_render(&["global.imageregistry=a,global.imageRegistry=b"]).unwrap();
+    }
+}
+
+#[test]
+fn a_member_of_global_with_other_capitals_than_one_that_is_read_is_refused() {
+    for (set, sentence) in [
+        ("global.imageregistry=a", "global.imageregistry is read by nothing: write global.imageRegistry"),
+        ("global.ImagePullSecrets={a}", "global.ImagePullSecrets is read by nothing: write global.imagePullSecrets"),
+    ] {
+        for words in refusal(set) {
+            assert!(words.contains(sentence), "{words}");
+        }
     }
 }
 
