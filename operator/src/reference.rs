@@ -1,6 +1,6 @@
 //! The page that explains every condition and event, written from the table of reasons.
 
-use vouch_crds::names::condition;
+use vouch_crds::names::{self, condition};
 
 use crate::{
     lease,
@@ -46,8 +46,12 @@ pub fn page() -> String {
     page.push_str(&format!(
         "\n`kubectl vouch status` says `NotObserved` of an issuer at which the operator has not looked since it was made or \
         changed. Wait a moment; if it stays so, see whether the operator runs and acts in that namespace: \
-        `{}`.\n",
-        lease::SHOWN_BY
+        `{}`.\n\
+        \nIt says `NotActing` when no operator acts at all: nobody has renewed a Lease `{}` of any namespace for more than five \
+        minutes, which is what clocks may differ by, or there is none. Keys do not rotate then and orders wait; pods go on. \
+        It is told to those who [may list Leases](kubectl-vouch.md#what-each-command-may-have-to-do).\n",
+        lease::SHOWN_BY,
+        names::LEASE
     ));
     page
 }

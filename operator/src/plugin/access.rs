@@ -95,6 +95,10 @@ missing; add the issuer's name to the value, or give its administrators a Role w
 `status --all-namespaces` lists VouchIssuers in all namespaces and has the needs of `status` in each that has one: bind
 `vouch-viewer` by a ClusterRoleBinding for it.
 
+`status` says `NotActing` when no operator acts in the cluster, to those who may see it: a ClusterRole with
+`{apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [vouch-operator], verbs: [list]}`, bound by a
+ClusterRoleBinding. It is in neither role, for a RoleBinding cannot grant it, and nobody else is told anything about operators.
+
 What is marked as optional, `status` goes without and says less. `pods/proxy`, by which it counts refused sign-ins, is in
 neither role: it reaches every port of every pod of the namespace.
 

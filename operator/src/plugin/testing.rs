@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use vouch_crds::{issuer::VouchIssuer, user::VouchUser};
+use vouch_crds::{issuer::VouchIssuer, names, user::VouchUser};
 use vouch_issuer::admin::FrontEnd;
 
 use super::{connect::Connection, refusal::Refusals};
@@ -28,6 +28,21 @@ pub(super) fn path(object: &Value) -> String {
 
 pub(super) fn put(server: &ApiServer, object: Value) {
     server.put(&path(&object), object);
+}
+
+/// Puts the Lease of an operator where it belongs.
+pub(super) fn put_lease(server: &ApiServer, lease: Value) {
+    let namespace = lease["metadata"]["namespace"].as_str().unwrap();
+    server.put(&format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{}", names::LEASE), lease);
+}
+
+/// The Lease of an operator, and when it was renewed last.
+pub(super) fn lease_json(namespace: &str, holder: &str, renewed: &str) -> Value {
+    json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": names::LEASE, "namespace": namespace},
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": renewed},
+    })
 }
 
 pub(super) fn moment(text: &str) -> Timestamp {

@@ -4,6 +4,7 @@ use std::{fs, path::Path, time::Instant};
 
 use serde_json::json;
 use vouch_control_plane::until;
+use vouch_crds::names;
 
 use crate::plugin::Cluster;
 
@@ -133,4 +134,34 @@ pub(crate) fn with_two_issuers(cluster: &Cluster) {
             .iter()
             .any(|finding| finding["object"] == "VouchIssuer second" && finding["reason"] == "NamespaceTaken")
     });
+}
+
+/// The operator has just ended without a word. Its Lease is told of when it is old by every clock, to those who may see it.
+pub(crate) fn without_an_operator(cluster: &Cluster) {
+    let told = |user: &str| {
+        let kubeconfig = cluster.plane.kubeconfig_of_user(user);
+        let screen = cluster.vouch_with(&kubeconfig, &["status", "-n", "vouch", "-o", "json"]).json();
+        let unknown = screen["unknown"].to_string();
+        assert!(!unknown.contains("leases"), "{unknown}");
+        let findings = screen["findings"].as_array().unwrap().iter();
+        findings.filter(|finding| finding["reason"] == "NotActing").cloned().collect::<Vec<_>>()
+    };
+    let patch = |patch: serde_json::Value| {
+        let patch = patch.to_string();
+        cluster.plane.told(&["patch", "lease", names::LEASE, "-n", "vouch", "--type=merge", "-p", &patch]);
+    };
+    let rule = ["--verb=list", "--resource=leases.coordination.k8s.io", "--resource-name=vouch-operator"];
+    cluster.plane.told(&[&["create", "clusterrole", "see-operators"], &rule[..]].concat());
+    let binding = ["create", "clusterrolebinding", "see-operators", "--clusterrole=see-operators", "--user=keys"];
+    cluster.plane.told(&binding);
+    patch(json!({"spec": {"renewTime": "2026-01-01T08:00:00.000000Z"}}));
+    assert_eq!(told("keys"), Vec::<serde_json::Value>::new(), "the API server has seen it a moment ago");
+    patch(json!({"metadata": {"managedFields": [{}]}}));
+    until("the absence to be told", || told("keys").len() == 1);
+    let message = told("keys")[0]["message"].to_string();
+    assert!(
+        message.contains("the last one renewed the Lease vouch-operator in namespace vouch at Jan 1 "),
+        "{message}"
+    );
+    assert_eq!(told("status"), Vec::<serde_json::Value>::new(), "whoever may not list Leases is told nothing");
 }

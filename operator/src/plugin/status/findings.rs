@@ -1,12 +1,17 @@
 //! What is wrong, and what to do about it. Pure.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use serde::Serialize;
 use vouch_crds::{issuer::VouchIssuer, names::condition};
 
-use super::gather::{Failing, Gathered, is_ready};
+use super::{
+    gather::{Failing, Gathered, is_ready},
+    operator,
+};
 use crate::{
     lease,
     reason::{Reason, Tone},
@@ -36,9 +41,21 @@ pub struct Finding {
     pub wrong: bool,
 }
 
+/// One line, and another one with what to do.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { object, reason, message, next, wrong } = self;
+        let mark = if *wrong { "✗" } else { "·" };
+        let colon = if message.is_empty() { "" } else { ": " };
+        writeln!(f, "{mark} {object}: {reason}{colon}{message}")?;
+        next.as_ref().map_or(Ok(()), |next| writeln!(f, "→ {next}"))
+    }
+}
+
 /// Everything that somebody should know, the worst first.
 pub(super) fn findings(gathered: &Gathered, now: Timestamp) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let absence = gathered.operators.as_deref().and_then(|leases| operator::absence(leases, now));
+    let mut findings: Vec<Finding> = absence.into_iter().collect();
     for issuer in &gathered.issuers {
         findings.extend(of_issuer(issuer, &gathered.namespace, now));
         findings.extend(gathered.pods_of(&issuer.name_any()).filter_map(|pod| of_pod(pod, &gathered.namespace, now)));

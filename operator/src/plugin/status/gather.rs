@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use http::Request;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Api, ResourceExt as _,
     api::{ListParams, ObjectList},
@@ -42,6 +42,8 @@ pub struct Gathered {
     pub clients: Option<Clients>,
     /// The pods of the issuers.
     pub pods: Option<Vec<Pod>>,
+    /// The Leases of the operators of the cluster.
+    pub operators: Option<Vec<Lease>>,
     /// Logins that the pods of an issuer have refused since they started, by the issuer's name.
     pub refused_logins: Vec<(String, u64)>,
     /// What this version cannot read, and why.
@@ -105,7 +107,7 @@ impl Failing {
     }
 }
 
-/// Reads what may be read.
+/// Reads what may be read of a namespace.
 ///
 /// # Errors
 /// When the issuers cannot be read, or there is none.

@@ -6,11 +6,13 @@
 pub mod findings;
 pub mod gather;
 mod metrics;
+mod operator;
 pub mod screen;
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
 
 pub use self::screen::{Screen, Screens};
 use super::{connect::Connection, issuer, trouble::Trouble};
@@ -20,7 +22,9 @@ use super::{connect::Connection, issuer, trouble::Trouble};
 /// # Errors
 /// When its issuers cannot be read, or there is none.
 pub async fn look(connection: &Connection, issuer: Option<&str>, now: Timestamp) -> Result<Screen, Trouble> {
-    Ok(Screen::of(&gather::gather(connection, issuer).await?, now))
+    let mut gathered = gather::gather(connection, issuer).await?;
+    gathered.operators = operators(connection, &mut gathered.unknown).await;
+    Ok(Screen::of(&gathered, now))
 }
 
 /// The screens of every namespace that has an issuer.
@@ -30,12 +34,25 @@ pub async fn look(connection: &Connection, issuer: Option<&str>, now: Timestamp)
 pub async fn look_everywhere(connection: &Connection, now: Timestamp) -> Result<Screens, Trouble> {
     let mut screens = Vec::new();
     for namespace in issuer::namespaces(connection).await? {
-        match look(&connection.within(&namespace), None, now).await {
-            Ok(screen) => screens.push(screen),
+        match gather::gather(&connection.within(&namespace), None).await {
+            Ok(gathered) => screens.push(Screen::of(&gathered, now)),
             // Its issuer has gone since the list.
             Err(Trouble::NoIssuer { .. }) => {}
             Err(trouble) => return Err(trouble),
         }
     }
-    if screens.is_empty() { Err(Trouble::NoIssuers) } else { Ok(Screens::of(screens)) }
+    if screens.is_empty() {
+        return Err(Trouble::NoIssuers);
+    }
+    let mut unknown = Vec::new();
+    let operators = operators(connection, &mut unknown).await;
+    Ok(Screens::of(screens, operators.as_deref(), unknown, now))
+}
+
+/// The Leases of operators, as far as they may be read; a failure is added to what is unknown.
+async fn operators(connection: &Connection, unknown: &mut Vec<String>) -> Option<Vec<Lease>> {
+    operator::leases(connection).await.unwrap_or_else(|trouble| {
+        unknown.push(connection.explain(trouble).to_string());
+        None
+    })
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt as _;
 use serde::Serialize;
 use vouch_crds::{issuer::VouchIssuer, names::condition};
@@ -11,6 +12,7 @@ use vouch_issuer::admin::moment;
 use super::{
     findings::{Finding, findings},
     gather::{Gathered, People},
+    operator,
 };
 use crate::{
     plugin::keys::{IssuerKeys, KeyRow, KeyTable},
@@ -43,24 +45,33 @@ pub struct Screen {
 /// What `status --all-namespaces` shows.
 #[derive(Debug, Serialize)]
 pub struct Screens {
-    /// Whether every namespace is.
+    /// Whether every namespace is, and nothing is wrong with the whole cluster.
     pub healthy: bool,
+    /// What is not of one namespace.
+    pub findings: Vec<Finding>,
+    /// What of the whole cluster could not be read, and why.
+    pub unknown: Vec<String>,
     /// By name.
     pub namespaces: Vec<Screen>,
 }
 
 impl Screens {
-    /// Of namespaces.
+    /// Of namespaces, and of the operators that act in them.
     #[must_use]
-    pub fn of(namespaces: Vec<Screen>) -> Self {
-        Self { healthy: namespaces.iter().all(|screen| screen.healthy), namespaces }
+    pub fn of(namespaces: Vec<Screen>, operators: Option<&[Lease]>, unknown: Vec<String>, now: Timestamp) -> Self {
+        let findings: Vec<Finding> = operators.and_then(|leases| operator::absence(leases, now)).into_iter().collect();
+        let healthy = findings.is_empty() && namespaces.iter().all(|screen| screen.healthy);
+        Self { healthy, findings, unknown, namespaces }
     }
 }
 
 impl fmt::Display for Screens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.findings.iter().try_for_each(|finding| finding.fmt(f))?;
+        self.unknown.iter().try_for_each(|unknown| writeln!(f, "? {unknown}"))?;
+        let above = !self.findings.is_empty() || !self.unknown.is_empty();
         for (number, screen) in self.namespaces.iter().enumerate() {
-            let between = if number > 0 { "\n" } else { "" };
+            let between = if above || number > 0 { "\n" } else { "" };
             write!(f, "{between}Namespace {}\n{screen}", screen.namespace)?;
         }
         Ok(())
@@ -148,18 +159,8 @@ impl fmt::Display for Screen {
         for issuer in &self.issuers {
             writeln!(f, "{:width$}  {}", issuer.name, self.parts(issuer).join(" · "))?;
         }
-        for finding in &self.findings {
-            let Finding { object, reason, message, next, wrong } = finding;
-            let mark = if *wrong { "✗" } else { "·" };
-            let colon = if message.is_empty() { "" } else { ": " };
-            writeln!(f, "{mark} {object}: {reason}{colon}{message}")?;
-            if let Some(next) = next {
-                writeln!(f, "→ {next}")?;
-            }
-        }
-        for unknown in &self.unknown {
-            writeln!(f, "? {unknown}")?;
-        }
+        self.findings.iter().try_for_each(|finding| finding.fmt(f))?;
+        self.unknown.iter().try_for_each(|unknown| writeln!(f, "? {unknown}"))?;
         if self.findings.is_empty() && self.unknown.is_empty() {
             writeln!(f, "Everything is as declared.")
         } else {

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     plugin::{
         testing::{
-            condition, connection, issuer_json, issuer_with_keys, later_json, moment as at, put, status, user,
-            user_json,
+            condition, connection, issuer_json, issuer_with_keys, later_json, lease_json, moment as at, put, put_lease,
+            status, user, user_json,
         },
         trouble::Trouble,
     },
@@ -232,6 +232,7 @@ async fn objects_of_a_later_version_are_told_of_and_the_rest_shown() {
 #[tokio::test]
 async fn what_cannot_be_read_is_not_healthy() {
     let server = ApiServer::default();
+    put_lease(&server, lease_json("vouch-system", "a", NOW));
     put(&server, later_json("vouch"));
     let screen = look(&connection(&server), None, at(NOW)).await.unwrap();
     assert!(!screen.healthy && screen.findings.is_empty(), "{screen}");
@@ -243,6 +244,7 @@ async fn every_namespace_with_an_issuer_has_its_screen() {
     let way = connection(&server);
     let trouble = look_everywhere(&way, at(NOW)).await.unwrap_err();
     assert!(matches!(trouble, Trouble::NoIssuers), "{trouble}");
+    put_lease(&server, lease_json("vouch-system", "a", NOW));
     for namespace in ["team-b", "team-a"] {
         let mut object = issuer_json("vouch");
         object["metadata"]["namespace"] = namespace.into();
