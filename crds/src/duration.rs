@@ -6,14 +6,20 @@
 use std::{fmt, str::FromStr, time};
 
 use kube::core::Rule;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, transform::Transform};
 use serde::{Deserialize, Serialize, de};
+use serde_json::{Value, json};
 
 use crate::schema;
 
 /// At most 99 999 of a unit: five digits and the unit's letter, so that no sum of durations overflows.
 const FORM: &str = "^[1-9][0-9]{0,4}[smhd]$";
-pub(crate) const FORM_SENTENCE: &str = "must be a whole number and one unit, such as 90s, 15m, 8h or 30d";
+/// How every sentence about the form begins.
+const FORM_STEM: &str = "must be a whole number and one unit";
+const FORM_SENTENCE: &str = "must be a whole number and one unit, such as 90s, 15m, 8h or 30d";
+/// An API server looks at the length before any rule, and says of a longer text only that it is too long: so long is nothing
+/// that somebody takes for a duration.
+const LONGEST: u32 = 1024;
 
 /// A length of time, kept as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,8 +156,25 @@ impl JsonSchema for Duration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schema::text(6, &[(&format!("self.matches('{FORM}')"), FORM_SENTENCE)])
+        schema::text(LONGEST, &[(&is_well_formed("self"), FORM_SENTENCE)])
     }
+}
+
+/// What is said of a value that is no duration, where the schema is that of one.
+#[must_use]
+pub fn form_sentence(schema: &Value) -> Option<&str> {
+    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
+    let mut messages = rules.filter_map(|rule| rule.get("message")?.as_str());
+    messages.find(|message| is_form_sentence(message))
+}
+
+pub(crate) fn is_form_sentence(message: &str) -> bool {
+    message.starts_with(FORM_STEM)
+}
+
+/// CEL: whether `field` is a duration.
+fn is_well_formed(field: &str) -> String {
+    format!("{field}.matches('{FORM}')")
 }
 
 /// CEL: the length in seconds of the duration that `field` names.
@@ -162,22 +185,43 @@ fn seconds(field: &str) -> String {
     )
 }
 
-/// A rule about durations: `condition` may write `{field}` in the place of each field's seconds. An ill-formed duration
-/// satisfies it, because the rule of the field itself has refused it with a better sentence.
-pub(crate) fn rule(fields: &[&str], condition: &str, message: &str) -> Rule {
+/// CEL: `condition`, which may write `{field}` in the place of each field's seconds. An ill-formed duration satisfies it,
+/// because the rule of the field itself has refused it with a better sentence.
+fn unless_malformed(fields: &[&str], condition: &str) -> String {
     let mut condition = condition.to_owned();
     let mut malformed = String::new();
     for field in fields {
         condition = condition.replace(&format!("{{{field}}}"), &format!("({})", seconds(field)));
-        malformed.push_str(&format!("!{field}.matches('{FORM}') || "));
+        malformed.push_str(&format!("!{} || ", is_well_formed(field)));
     }
-    Rule::new(format!("{malformed}({condition})")).message(message)
+    format!("{malformed}({condition})")
 }
 
-/// A rule for a field that is a duration: from `min` to `max`, both included.
-pub(crate) fn between(min: Duration, max: Duration) -> Rule {
+/// A rule about several durations: see [`unless_malformed`].
+pub(crate) fn rule(fields: &[&str], condition: &str, message: &str) -> Rule {
+    Rule::new(unless_malformed(fields, condition)).message(message)
+}
+
+/// A field that is a duration from `min` to `max`, both included.
+pub(crate) fn between(min: Duration, max: Duration) -> impl Transform {
     let condition = format!("{{self}} >= {} && {{self}} <= {}", min.as_secs(), max.as_secs());
-    rule(&["self"], &condition, &format!("must be from {min} to {max}"))
+    bounded(&condition, &format!("from {min} to {max}"), "")
+}
+
+/// A field that is a duration of `min` or more. The sentence about a shorter one goes on with `why`.
+pub(crate) fn at_least(min: Duration, why: &str) -> impl Transform {
+    bounded(&format!("{{self}} >= {}", min.as_secs()), &format!("at least {min}"), why)
+}
+
+/// Whoever writes no duration reads the bounds at once, in one sentence with the form.
+fn bounded(condition: &str, bounds: &str, why: &str) -> impl Transform + use<> {
+    let rules = json!([
+        {"rule": is_well_formed("self"), "message": format!("{FORM_STEM} (s, m, h or d), {bounds}")},
+        {"rule": unless_malformed(&["self"], condition), "message": format!("must be {bounds}{why}")},
+    ]);
+    move |schema: &mut Schema| {
+        schema.insert("x-kubernetes-validations".to_owned(), rules.clone());
+    }
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ fn rules(schema: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn is_form_of_durations(rule: &Value) -> bool {
-    text(rule, "message") == duration::FORM_SENTENCE
+    duration::is_form_sentence(text(rule, "message"))
 }
 
 fn text<'a>(value: &'a Value, member: &str) -> &'a str {

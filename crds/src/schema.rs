@@ -111,7 +111,16 @@ pub(crate) fn label_value(_: &mut SchemaGenerator) -> Schema {
 
 /// The name of an image.
 pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
-    pattern(512, r"^\\S+$", "must be the name of an image, which has no spaces")
+    text(
+        512,
+        &[
+            (r"self.matches('^\\S+$')", "must be the name of an image, which has no spaces"),
+            (
+                "!self.contains('://')",
+                "must be the name of an image, not a URL: leave out the scheme, such as https://",
+            ),
+        ],
+    )
 }
 
 /// The class of a load balancer, which has the form of a label's key.
@@ -219,7 +228,8 @@ pub(crate) fn groups(_: &mut SchemaGenerator) -> Schema {
 
 /// One AWS account.
 pub(crate) fn account(_: &mut SchemaGenerator) -> Schema {
-    pattern(12, "^[0-9]{12}$", "must be the 12 digits of an AWS account")
+    // Longer, so that one with dashes, as the console shows it, meets the sentence.
+    pattern(32, "^[0-9]{12}$", "must be the 12 digits of an AWS account")
 }
 
 /// AWS accounts.
@@ -337,8 +347,9 @@ pub(crate) fn client_ids(_: &mut SchemaGenerator) -> Schema {
 /// SHA-1 fingerprints of certificates; IAM takes 5.
 pub(crate) fn thumbprints(_: &mut SchemaGenerator) -> Schema {
     set(
+        // Longer, so that one with colons, or a SHA-256, meets the sentence.
         &pattern(
-            40,
+            128,
             "^[0-9a-f]{40}$",
             "must be the SHA-1 fingerprint of a certificate: 40 lower-case hexadecimal digits",
         ),

@@ -108,6 +108,33 @@ fn what_no_schema_knows_is_refused_by_name() {
 }
 
 #[test]
+fn whatever_is_no_duration_meets_one_sentence_with_the_form_and_the_bounds() {
+    let rules = rules();
+    let is_duration = |rules: &&Rule| rules.message.starts_with("must be a whole number and one unit");
+    let durations: Vec<(&String, &Rule)> =
+        rules.iter().filter_map(|(place, rules)| Some((place, rules.first().filter(is_duration)?))).collect();
+    assert!(durations.len() > 8, "{durations:?}");
+    let texts = ["forever", "90", "", "8H", &"8h ".repeat(300)];
+    let cases = durations.iter().flat_map(|(place, rule)| texts.map(|text| (*place, *rule, text)));
+    let cases: Vec<(&Rule, Value)> = cases
+        .enumerate()
+        .map(|(number, (place, rule, text))| {
+            let mut object = valid(place.split('.').next().unwrap(), &format!("duration-{number}"));
+            change(&mut object, place, &json!(text));
+            (rule, object)
+        })
+        .collect();
+    let objects = stream(cases.iter().map(|(_, object)| object));
+    let judged = ControlPlane::shared().apply(&objects, &["--dry-run=server"]).refusal();
+    for (rule, object) in &cases {
+        let words = words_about(&judged, object);
+        assert!(words.starts_with(&rule.reported_at) && words.ends_with(&format!(": {}", rule.message)), "{words}");
+    }
+    let (_, lifetime) = durations.iter().find(|(place, _)| *place == "VouchIssuer.spec.session.lifetime").unwrap();
+    assert_eq!(lifetime.message, "must be a whole number and one unit (s, m, h or d), from 5m to 24h");
+}
+
+#[test]
 fn every_rule_refuses_with_its_sentence() {
     let (rules, invalid) = (rules(), invalid::values());
     for (place, rules) in &rules {

@@ -67,7 +67,7 @@ pub struct Role {
     pub inline_policies: BTreeMap<String, PolicyDocument>,
     /// The longest session.
     #[serde(default = "one_hour")]
-    #[x_kube(validation = duration::between(Duration::hours(1), Duration::hours(12)))]
+    #[schemars(transform = duration::between(Duration::hours(1), Duration::hours(12)))]
     pub max_session_duration: Duration,
     /// The policy that bounds its permissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]

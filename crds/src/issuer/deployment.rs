@@ -68,7 +68,7 @@ pub struct Deployment {
     /// minute for those in flight. Unset: 10s, and 45s for a Service of type LoadBalancer with externalTrafficPolicy Local,
     /// whose load balancer asks each node whether it has a pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = duration::between(Duration::seconds(1), Duration::minutes(10)))]
+    #[schemars(transform = duration::between(Duration::seconds(1), Duration::minutes(10)))]
     pub drain_delay: Option<Duration>,
     /// Labels of the pods, beside those of the operator.
     #[serde(default)]

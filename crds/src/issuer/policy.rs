@@ -28,7 +28,7 @@ pub struct Organization {
 pub struct Session {
     /// From one touch to the next.
     #[serde(default = "defaults::session_lifetime")]
-    #[x_kube(validation = duration::between(Duration::minutes(5), Duration::hours(24)))]
+    #[schemars(transform = duration::between(Duration::minutes(5), Duration::hours(24)))]
     pub lifetime: Duration,
 }
 
@@ -80,14 +80,14 @@ pub struct SigningKeys {
     pub rotation_period: Duration,
     /// How long a key is published before it signs.
     #[serde(default = "defaults::publish_lead")]
-    #[x_kube(validation = lead_is_long_enough())]
+    #[schemars(transform = duration::at_least(Duration::minutes(15), ", longer than verifiers cache keys"))]
     pub publish_lead: Duration,
     /// How long a key stays published after it signed last.
     #[serde(default = "defaults::retain_retired")]
     pub retain_retired: Duration,
     /// How long verifiers may keep the key set (`max-age`).
     #[serde(default = "defaults::jwks_max_age")]
-    #[x_kube(validation = duration::between(Duration::seconds(10), Duration::hours(1)))]
+    #[schemars(transform = duration::between(Duration::seconds(10), Duration::hours(1)))]
     pub jwks_max_age: Duration,
 }
 
@@ -101,10 +101,6 @@ impl Default for SigningKeys {
             jwks_max_age: defaults::jwks_max_age(),
         }
     }
-}
-
-fn lead_is_long_enough() -> Rule {
-    duration::rule(&["self"], "{self} >= 900", "must be at least 15m, longer than verifiers cache keys")
 }
 
 fn lead_outlives_caches() -> Rule {
@@ -196,7 +192,7 @@ pub struct Enrollment {
     pub invites: bool,
     /// How long an invite can be redeemed.
     #[serde(default = "defaults::invite_lifetime")]
-    #[x_kube(validation = duration::between(Duration::minutes(5), Duration::days(30)))]
+    #[schemars(transform = duration::between(Duration::minutes(5), Duration::days(30)))]
     pub invite_lifetime: Duration,
 }
 
@@ -213,7 +209,7 @@ pub struct Aws {
     /// How long an assertion for AWS is valid. AWS takes it for 5m longer, and it does not bound the session
     /// that it buys.
     #[serde(default = "defaults::token_lifetime")]
-    #[x_kube(validation = duration::between(Duration::minutes(1), Duration::minutes(5)))]
+    #[schemars(transform = duration::between(Duration::minutes(1), Duration::minutes(5)))]
     pub token_lifetime: Duration,
     /// Roles in accounts that no federation governs.
     #[serde(default)]

@@ -94,7 +94,7 @@ pub(crate) fn values() -> BTreeMap<&'static str, Vec<Value>> {
 type Values = Vec<(&'static str, Vec<Value>)>;
 
 fn of_issuers() -> Values {
-    let not_a_duration = json!("a day");
+    let not_a_duration = json!("as long as a shift lasts");
     vec![
         ("VouchIssuer", vec![json!({"metadata": {"name": "1-is-no-letter"}})]),
         ("VouchIssuer.spec", vec![json!({"session": {"lifetime": "24h"}, "signingKeys": {"retainRetired": "24h"}})]),
@@ -114,7 +114,10 @@ fn of_issuers() -> Values {
         ("VouchIssuer.spec.deployment.annotations", vec![json!({"the team": "Identity"})]),
         ("VouchIssuer.spec.deployment.autoscaling", vec![json!({"minReplicas": 5})]),
         ("VouchIssuer.spec.deployment.drainDelay", vec![not_a_duration.clone(), json!("11m")]),
-        ("VouchIssuer.spec.deployment.image", vec![json!("registry.example.com/vouch issuer")]),
+        (
+            "VouchIssuer.spec.deployment.image",
+            vec![json!("registry.example.com/vouch issuer"), json!("https://registry.example.com/vouch-issuer")],
+        ),
         ("VouchIssuer.spec.deployment.imagePullSecrets[]", vec![json!("Pull")]),
         (
             "VouchIssuer.spec.deployment.labels",
@@ -205,7 +208,7 @@ fn of_issuers() -> Values {
 }
 
 fn of_federations() -> Values {
-    let not_an_account = json!("99999999999X");
+    let not_an_account = json!("9999-9999-9999");
     let not_a_policy = json!("ReadOnlyAccess");
     let not_a_unit = json!("ou-1");
     let too_long = json!({"path": format!("/{}/", "vouch".repeat(12))});
@@ -238,7 +241,7 @@ fn of_federations() -> Values {
         ("AwsFederation.spec.issuerRef.name", vec![json!("Vouch")]),
         ("AwsFederation.spec.partition", vec![json!("aws-cn")]),
         ("AwsFederation.spec.provider.clientIds[]", vec![json!("an audience")]),
-        ("AwsFederation.spec.provider.thumbprints[]", vec![json!("AB".repeat(20))]),
+        ("AwsFederation.spec.provider.thumbprints[]", vec![json!("AB:".repeat(32))]),
         ("AwsFederation.spec.roles[]", vec![too_long.clone()]),
         ("AwsFederation.spec.roles[].allow", vec![nobody.clone()]),
         ("AwsFederation.spec.roles[].allow.domains[]", vec![json!("example..com")]),

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
+use vouch_crds::duration;
 
 use super::document::join;
 
@@ -112,6 +113,9 @@ fn wrong_type(schema: &Value, value: &Value) -> Option<String> {
         "integer" => "a whole number",
         _ => "a number",
     };
+    if let Some(sentence) = duration::form_sentence(schema) {
+        return Some(sentence.to_owned());
+    }
     let remedy =
         if wanted == "string" && (value.is_number() || value.is_boolean()) { "; put it in quotes" } else { "" };
     Some(format!("must be {wanted_words}, is {}{remedy}", kind(value)))

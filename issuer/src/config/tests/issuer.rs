@@ -98,6 +98,17 @@ fn a_name_that_people_read_has_no_control_characters() {
 }
 
 #[test]
+fn a_number_without_a_unit_is_told_what_a_duration_looks_like() {
+    for lifetime in ["90", "'90'", "90.5", "forever", "[8h]"] {
+        assert_eq!(
+            reasons(&format!("{ISSUER}  session: {{lifetime: {lifetime}}}\n")),
+            ["spec.session.lifetime: must be a whole number and one unit (s, m, h or d), from 5m to 24h"],
+            "{lifetime}"
+        );
+    }
+}
+
+#[test]
 fn refuses_key_policies_under_which_a_verifier_could_fail() {
     let wrong = [
         (

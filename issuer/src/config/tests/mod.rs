@@ -167,7 +167,7 @@ spec: {issuerRef: {name: another}, displayName: Wiki, redirectUris: [], public: 
         problems(text),
         [
             "line 1: VouchIssuer vouch: apiVersion: must be vouch.sh/v1alpha1",
-            "line 7: VouchIssuer vouch: spec.session.lifetime: must be a whole number and one unit, such as 90s, 15m, 8h or 30d",
+            "line 7: VouchIssuer vouch: spec.session.lifetime: must be a whole number and one unit (s, m, h or d), from 5m to 24h",
             "line 8: VouchIssuer vouch: spec.authenticators.attestationRoots.pem: holds no certificate; \
              it must begin with -----BEGIN CERTIFICATE-----",
             "line 10: VouchUser eve: apiVersion: must be vouch.sh/v1alpha1",
@@ -202,7 +202,7 @@ fn a_file_is_named_in_front_of_every_problem() {
     assert_eq!(
         text(&path),
         format!(
-            "{}:7: VouchIssuer vouch: spec.session.lifetime: must be a whole number and one unit, such as 90s, 15m, 8h or 30d",
+            "{}:7: VouchIssuer vouch: spec.session.lifetime: must be a whole number and one unit (s, m, h or d), from 5m to 24h",
             path.display()
         )
     );
