@@ -1,4 +1,4 @@
-//! The screen: a line for each issuer, then what is wrong with an arrow to the next step. Pure.
+//! The screen: a line for each issuer and each of its signing keys, then what is wrong with an arrow to the next step. Pure.
 
 use std::fmt;
 
@@ -18,9 +18,6 @@ use crate::{
     plugin::keys::{IssuerKeys, KeyRow, KeyTable},
     status::find,
 };
-
-/// Characters of a key id by which people know it.
-const SHORT: usize = 8;
 
 /// What `status` shows.
 #[derive(Debug, Serialize)]
@@ -158,6 +155,7 @@ impl fmt::Display for Screen {
         let width = self.issuers.iter().map(|issuer| issuer.name.len()).max().unwrap_or_default().max(9);
         for issuer in &self.issuers {
             writeln!(f, "{:width$}  {}", issuer.name, self.parts(issuer).join(" · "))?;
+            issuer.keys.iter().try_for_each(|key| self.write_key(key, f))?;
         }
         self.findings.iter().try_for_each(|finding| finding.fmt(f))?;
         self.unknown.iter().try_for_each(|unknown| writeln!(f, "? {unknown}"))?;
@@ -173,7 +171,7 @@ impl Screen {
     fn parts(&self, issuer: &IssuerLine) -> Vec<String> {
         let mut parts = vec![issuer.url.clone()];
         parts.extend(issuer.replicas.as_ref().map(|replicas| format!("{replicas} ready")));
-        parts.push(self.keys(&issuer.keys));
+        parts.push(counted(issuer.keys.len() as u64, "key"));
         // A namespace has one issuer; the people are not another's.
         parts.extend(self.people.as_ref().filter(|_| self.issuers.len() == 1).map(people));
         parts.extend(
@@ -182,20 +180,18 @@ impl Screen {
         parts
     }
 
-    fn keys(&self, keys: &[KeyRow]) -> String {
-        let one = |key: &KeyRow| {
-            let short: String = key.kid.chars().take(SHORT).collect();
-            let (state, word) = match key.state {
-                "active" => ("Active", "until"),
-                "next" => ("Next", "from"),
-                _ => ("Retired", "until"),
-            };
-            let next = key.next.as_ref().map(|next| format!(" {word} {}", moment(next.at, self.now)));
-            format!("{state} {short}…{}", next.unwrap_or_default())
+    /// The whole id, as `revoke-key` takes it.
+    fn write_key(&self, key: &KeyRow, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (state, word) = match key.state {
+            "active" => ("Active", "until"),
+            "next" => ("Next", "from"),
+            _ => ("Retired", "until"),
         };
-        let all: Vec<String> = keys.iter().map(one).collect();
-        let count = counted(keys.len() as u64, "key");
-        if all.is_empty() { count } else { format!("{count} ({})", all.join(", ")) }
+        write!(f, "  {state:7}  {}  {}", key.kid, key.algorithm.as_str())?;
+        match &key.next {
+            Some(next) => writeln!(f, "  {word} {}", moment(next.at, self.now)),
+            None => writeln!(f),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Time};
 use serde_json::{Value, json};
+use vouch_issuer::admin::moment;
+use vouch_keyring::Kid;
 
 use super::{
     gather::{Failing, Gathered, People},
@@ -12,8 +14,8 @@ use super::{
 use crate::{
     plugin::{
         testing::{
-            condition, connection, issuer_json, issuer_with_keys, later_json, lease_json, moment as at, put, put_lease,
-            status, user, user_json,
+            condition, connection, issuer_json, issuer_with_keys, kid, later_json, lease_json, moment as at, put,
+            put_lease, status, user, user_json,
         },
         trouble::Trouble,
     },
@@ -52,28 +54,39 @@ fn screen(gathered: &Gathered) -> String {
     Screen::of(gathered, at(NOW)).to_string()
 }
 
-/// The lines below the issuer's.
+/// The lines below the issuer's and those of its keys.
 fn told(gathered: &Gathered) -> Vec<String> {
-    screen(gathered).lines().skip(1).map(str::to_owned).collect()
+    screen(gathered).lines().skip(1).skip_while(|line| line.starts_with("  ")).map(str::to_owned).collect()
 }
 
 #[test]
-fn a_healthy_issuer_is_one_line() {
+fn a_healthy_issuer_is_a_line_and_one_for_each_key() {
     let text = screen(&healthy());
     let lines: Vec<&str> = text.lines().collect();
-    assert!(
-        lines[0]
-            .starts_with("vouch      https://vouch.example.com · 3/3 ready · 3 keys (Active QQQQQQQQ… until Dec 20 ")
-    );
-    assert!(
-        lines[0].contains(", Next nnnnnnnn… from Dec 20 ") && lines[0].contains(", Retired mmmmmmmm… until Nov 22 ")
-    );
-    assert!(
-        lines[0].ends_with(") · 2 people, 1 never enrolled · 1 refused login since the pods started"),
-        "{}",
-        lines[0]
-    );
-    assert_eq!(lines[1..], ["Everything is as declared."]);
+    let issuer = "vouch      https://vouch.example.com · 3/3 ready · 3 keys · 2 people, 1 never enrolled · \
+                  1 refused login since the pods started";
+    assert_eq!(lines[0], issuer);
+    let (rotation, end) = (moment(at("2026-12-20T09:00:00Z"), at(NOW)), moment(at("2026-11-22T08:00:00Z"), at(NOW)));
+    let key = |state, letter, then: String| format!("  {state}  {}  ES256  {then}", kid(letter));
+    let keys = [
+        key("Active ", 'Q', format!("until {rotation}")),
+        key("Next   ", 'n', format!("from {rotation}")),
+        key("Retired", 'm', format!("until {end}")),
+    ];
+    assert_eq!(lines[1..4], keys);
+    assert_eq!(lines[4..], ["Everything is as declared."]);
+}
+
+#[test]
+fn a_key_is_named_as_commands_take_it_on_a_line_that_is_not_broken() {
+    let years = with_status(|object| object["status"]["nextRotation"] = "2027-12-20T09:00:00Z".into());
+    let text = screen(&years);
+    let keys: Vec<&str> = text.lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(keys.len(), 3, "{text}");
+    for line in keys {
+        assert!(line.chars().count() <= 100, "{line}");
+        assert!(line.split_whitespace().any(|word| word.parse::<Kid>().is_ok()), "{line}");
+    }
 }
 
 #[test]
