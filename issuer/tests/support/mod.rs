@@ -32,7 +32,7 @@ spec:
 ";
 
 /// Nothing here takes longer, except on a machine that is stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Sandbox {
     dir: tempfile::TempDir,
@@ -223,6 +223,15 @@ impl Running {
 
     pub async fn metrics(&self) -> String {
         client().get(self.private_url("/metrics")).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits for a line of the metrics.
+    pub async fn measures(&self, line: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.metrics().await.lines().any(|measured| measured == line) {
+            assert!(Instant::now() < deadline, "never {line}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
