@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Running, Sandbox, client};
+use support::{PATIENCE, Running, Sandbox, client};
 
 const JWKS: &str = "/.well-known/jwks.json";
 
@@ -32,18 +32,18 @@ async fn more_idle_connections_than_there_are_descriptors_stop_nobody() {
     let issuer = sandbox.start_with_descriptors(512, 512);
     let _idle = idle_connections(&issuer, 700);
 
-    let livez = client().get(issuer.private_url("/livez")).timeout(Duration::from_secs(5)).send().await.unwrap();
+    let livez = client().get(issuer.private_url("/livez")).send().await.unwrap();
     assert_eq!(livez.status(), 200);
     issuer.becomes("ready").await;
 
     let elsewhere = reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2]));
-    let elsewhere = elsewhere.timeout(Duration::from_secs(5)).no_proxy().build().unwrap();
+    let elsewhere = elsewhere.timeout(PATIENCE).no_proxy().build().unwrap();
     assert_eq!(elsewhere.get(issuer.url(JWKS)).send().await.unwrap().status(), 200);
 
     // The same client gets through as well, in the place of one of its own that is idle.
     let begun = Instant::now();
     while client().get(issuer.url(JWKS)).timeout(Duration::from_secs(1)).send().await.is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{}", issuer.log());
+        assert!(begun.elapsed() < PATIENCE, "{}", issuer.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let metrics = issuer.metrics().await;

@@ -7,6 +7,7 @@ mod support;
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    time::{Duration, Instant},
 };
 
 use reqwest::header;
@@ -148,11 +149,20 @@ async fn draining_waits_no_longer_than_it_is_allowed_to() {
 #[tokio::test]
 async fn readiness_turns_before_connections_are_refused() {
     let sandbox = Sandbox::initialised();
-    let mut issuer = sandbox.start_with(&["--drain-delay", "2s"]);
+    let issuer = sandbox.start_with(&["--drain-delay", "60s"]);
     issuer.signal(Signal::TERM);
     issuer.becomes("not_ready").await;
     assert_eq!(issuer.get("/.well-known/jwks.json").await.status(), 200, "load balancers have not noticed yet");
+}
+
+#[test]
+fn an_issuer_ends_when_its_delay_is_over_and_not_before() {
+    let sandbox = Sandbox::initialised();
+    let mut issuer = sandbox.start_with(&["--drain-delay", "1s"]);
+    let told = Instant::now();
+    issuer.signal(Signal::TERM);
     assert!(issuer.ended());
+    assert!(told.elapsed() >= Duration::from_secs(1), "{:?}", told.elapsed());
 }
 
 #[tokio::test]
