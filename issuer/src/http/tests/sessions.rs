@@ -243,29 +243,37 @@ async fn watch_during(
     (answer, began.elapsed())
 }
 
+/// A machine under load may be late once; an issuer that keeps its promise is not late every time.
+async fn fastest_of_three(mut round: impl AsyncFnMut() -> Duration) -> Duration {
+    round().await.min(round().await).min(round().await)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watcher_learns_of_a_logout_in_under_a_second() {
     let issuer = TestIssuer::new().await;
     let mut key = SecurityKey::unattested();
-    let watcher = Client::signed_in(&issuer, "alice", &mut key).await;
+    let mut watcher = Client::signed_in(&issuer, "alice", &mut key).await;
     let mut other = Client::new(&issuer);
-    other.sign_in(&mut key).await;
-    let logout = async {
-        assert_eq!(other.call(Method::DELETE, paths::SESSION, Value::Null).await.status, StatusCode::NO_CONTENT);
-    };
-    let (answer, took) = watch_during(&watcher, 30, logout).await;
-    assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, "session_ended"));
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    let fastest = fastest_of_three(async || {
+        watcher.sign_in(&mut key).await;
+        other.sign_in(&mut key).await;
+        let logout = async {
+            assert_eq!(other.call(Method::DELETE, paths::SESSION, Value::Null).await.status, StatusCode::NO_CONTENT);
+        };
+        let (answer, took) = watch_during(&watcher, 30, logout).await;
+        assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, "session_ended"));
+        took
+    });
+    let fastest = fastest.await;
+    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
 }
 
-/// A machine under load may be late once; an issuer that keeps its promise is not late every time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watcher_learns_of_what_another_process_did_in_under_a_second() {
     let issuer = TestIssuer::new().await;
     let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
     let store = issuer.other_store();
-    let mut fastest = Duration::MAX;
-    for _ in 0..3 {
+    let fastest = fastest_of_three(async || {
         let disable = async {
             let stored = issuer.stored("alice").await;
             let mut next = stored.user.clone();
@@ -274,9 +282,10 @@ async fn a_watcher_learns_of_what_another_process_did_in_under_a_second() {
         };
         let (answer, took) = watch_during(&client, 30, disable).await;
         assert_eq!(answer.error(), "session_ended");
-        fastest = fastest.min(took);
         issuer.change("alice", |user| user.disabled = false).await;
-    }
+        took
+    });
+    let fastest = fastest.await;
     assert!(fastest < Duration::from_secs(1), "{fastest:?}");
 }
 
@@ -295,12 +304,16 @@ async fn a_watcher_is_not_disturbed_by_what_happens_to_others_and_hears_when_the
 
 #[tokio::test]
 async fn a_watcher_is_let_go_when_the_issuer_goes_away() {
-    let issuer = TestIssuer::new().await;
-    let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
-    let drain = async { issuer.issuer.lifecycle.begin_draining() };
-    let (answer, took) = watch_during(&client, 30, drain).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    let fastest = fastest_of_three(async || {
+        let issuer = TestIssuer::new().await;
+        let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
+        let drain = async { issuer.issuer.lifecycle.begin_draining() };
+        let (answer, took) = watch_during(&client, 30, drain).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        took
+    });
+    let fastest = fastest.await;
+    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
 }
 
 #[tokio::test]
@@ -322,10 +335,14 @@ async fn a_watcher_learns_at_once_that_a_reload_took_its_domain_or_its_time_away
         (|config| config.organization.email_domains = vec!["other.example.com".parse().unwrap()], "session_ended"),
     ] {
         let before = issuer.issuer.config.load().as_ref().clone();
-        let (answer, took) = watch_during(&client, 30, reload(change)).await;
-        assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, code));
-        assert!(took < Duration::from_secs(1), "{took:?}");
-        issuer.issuer.configure(before);
+        let fastest = fastest_of_three(async || {
+            let (answer, took) = watch_during(&client, 30, reload(change)).await;
+            assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, code));
+            issuer.issuer.configure(before.clone());
+            took
+        });
+        let fastest = fastest.await;
+        assert!(fastest < Duration::from_secs(1), "{fastest:?}");
     }
 }
 
