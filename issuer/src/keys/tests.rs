@@ -168,7 +168,7 @@ async fn a_key_revoked_by_another_process_verifies_nothing_after_the_next_readin
     })
     .await
     .unwrap();
-    tokio::time::timeout(Duration::from_secs(5), changes.changed()).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(30), changes.changed()).await.unwrap().unwrap();
     service.refresh(now).await.unwrap();
     assert!(service.verifying_key(kid.as_str()).is_none());
     assert_ne!(service.signer().unwrap().kid(), &kid);
