@@ -17,6 +17,8 @@ use rustix::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Nothing that a program writes.
+const END: &str = "--- the program has ended ---";
 
 /// A program at a terminal; dropping it ends the program.
 pub struct Terminal {
@@ -110,7 +112,10 @@ impl Terminal {
     /// Waits for the end; the exit code and all that appeared.
     pub fn finish(mut self) -> (i32, String) {
         let code = self.wait();
-        self.look(Duration::from_millis(200));
+        // It comes to the person after everything that the program wrote.
+        self.other_end.write_all(END.as_bytes()).unwrap();
+        self.expect(END);
+        self.seen.truncate(self.read - END.len());
         (code, std::mem::take(&mut self.seen))
     }
 }
