@@ -109,7 +109,8 @@ fn a_key_only_the_kernel_sees_is_explained() {
 fn a_busy_key_is_tried_again_and_the_person_is_told_once() {
     let key = enrolled("id");
     key.edit(|state| state.fail_next.extend([KeyError::Busy, KeyError::Busy, KeyError::Busy]));
-    let scene = Scene::new(&FakeBus::with(&[("usb1", &key)]), Scripted::pins(&[PIN]));
+    let mut scene = Scene::new(&FakeBus::with(&[("usb1", &key)]), Scripted::pins(&[PIN]));
+    scene.timing.busy = Duration::from_secs(20);
     scene.sign_in().unwrap();
     assert_eq!(scene.person.notices().iter().filter(|notice| **notice == Notice::Busy).count(), 1);
 }
