@@ -281,15 +281,39 @@ mod tests {
         explain_tls("vouch.example.com", find::<rustls::Error>(&wrapped).unwrap())
     }
 
+    /// Time goes by at once when nothing else can happen, and stands still while a connection is on its way.
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_does_not_stand_in_time_is_tried_again_and_not_for_ever() {
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = Arc::new(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         silent.set_nonblocking(true).unwrap();
         let client = clients(&Trust::default()).unwrap().calls;
         let url = format!("https://{}/", silent.local_addr().unwrap());
-        let error = send(client.post(url).body("x")).await.unwrap_err();
+        let taking = async {
+            let mut taken = Vec::new();
+            for _ in 0..CONNECTIONS {
+                let silent = Arc::clone(&silent);
+                taken.push(tokio::task::spawn_blocking(move || take(&silent)).await.unwrap());
+                // The next one has begun by then.
+                tokio::time::sleep(CONNECT_TIMEOUT + Duration::from_millis(10)).await;
+            }
+            taken
+        };
+        let (answer, _taken) = tokio::join!(send(client.post(url).body("x")), taking);
+        let error = answer.unwrap_err();
         assert!(error.is_connect() && error.is_timeout(), "{error:?}");
-        assert_eq!(std::iter::from_fn(|| silent.accept().ok()).count(), CONNECTIONS);
+        assert!(silent.accept().is_err(), "it is tried once more");
+    }
+
+    /// Waits for a connection, on a clock that is never paused.
+    fn take(silent: &std::net::TcpListener) -> std::net::TcpStream {
+        let begun = std::time::Instant::now();
+        loop {
+            match silent.accept() {
+                Ok((connection, _)) => return connection,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "it is not tried again: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     #[test]
