@@ -122,13 +122,16 @@ fn tells_what_it_can() {
 
 #[test]
 fn a_touch_counts_only_while_the_key_blinks() {
-    let mut key = Key::plug_in("touch", &["--touch", "manual", "--up-timeout-ms", "300"]);
-    let client = key.open();
-    key.touch();
-    key.expect("not blinking");
+    let mut early = Key::plug_in("touch-early", &["--touch", "manual", "--up-timeout-ms", "300"]);
+    let client = early.open();
+    early.touch();
+    early.expect("not blinking");
     client.send(command::CBOR, &[SELECTION]);
-    key.expect("touch?");
+    early.expect("touch?");
     assert_eq!(client.answer().payload, [USER_ACTION_TIMEOUT]);
+
+    let mut key = Key::plug_in("touch", &["--touch", "manual"]);
+    let client = key.open();
     client.send(command::CBOR, &[SELECTION]);
     key.expect("touch?");
     key.touch();
