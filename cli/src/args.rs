@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use vouch_iam::arn::RoleArn;
 
-use crate::{issuer_url::IssuerUrl, region, session_length};
+use crate::{
+    issuer_url::{FromPerson, IssuerUrl},
+    region, session_length,
+};
 
 /// Short-lived credentials from one tap of a security key.
 #[derive(Debug, Parser)]
@@ -113,7 +116,7 @@ impl Output {
 #[derive(Debug, Args)]
 pub struct EnrollArgs {
     /// The issuer, such as https://vouch.example.com
-    #[arg(value_name = "URL", value_parser = IssuerUrl::from_person)]
+    #[arg(value_name = "URL", value_parser = FromPerson)]
     pub url: IssuerUrl,
     /// The invite code: other users of this machine can see it here. Without it you are asked; when standard input is
     /// no terminal, its first line is the code. A terminal is needed all the same, for the PIN of the key
@@ -134,7 +137,7 @@ pub struct EnrollArgs {
 #[derive(Debug, Args)]
 pub struct LoginArgs {
     /// The issuer, on a machine that does not know it yet (default: the configured one)
-    #[arg(value_name = "URL", value_parser = IssuerUrl::from_person)]
+    #[arg(value_name = "URL", value_parser = FromPerson)]
     pub url: Option<IssuerUrl>,
     /// Sign in again although you are signed in
     #[arg(long)]
@@ -371,6 +374,21 @@ mod tests {
                 ["vouch", "credential", "aws", "--role", "arn:aws:iam::111111111111:role/x", "--duration", seconds];
             assert!(Arguments::try_parse_from(argv).is_err(), "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_repeated() {
+        for url in
+            ["https://alice:secret@vouch.example.com", "http://alice:secret@vouch.example.com", "alice:secret@vouch"]
+        {
+            for command in ["enroll", "login"] {
+                let error = Arguments::try_parse_from(["vouch", command, url]).unwrap_err().to_string();
+                assert!(error.contains("…@vouch") && !error.contains("alice") && !error.contains("secret"), "{error}");
+            }
+        }
+        let option = "--issuer=https://alice:secret@vouch.example.com";
+        let error = Arguments::try_parse_from(["vouch", "login", option]).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[test]

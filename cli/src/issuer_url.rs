@@ -3,11 +3,15 @@
 //! `iss`, the discovery document, the AWS provider and the WebAuthn origin are all compared with it. A URL library
 //! would add a slash at the end, so the text is kept as it was given and only checked.
 
-use std::{fmt, str::FromStr};
+use std::{ffi::OsStr, fmt, str::FromStr};
 
+use clap::{
+    Arg, Command,
+    builder::{StringValueParser, TypedValueParser},
+};
 use serde::{Deserialize, Serialize, de};
 use url::Url;
-use vouch_issuer_api::invite;
+use vouch_issuer_api::{invite, shown::without_userinfo};
 
 /// An issuer: `https`, lower-case host, no credentials, query, fragment or trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,7 +20,7 @@ pub struct IssuerUrl {
     url: Url,
 }
 
-/// Why a text is no issuer URL.
+/// Why a text is no issuer URL. None holds a user or a password that the text has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerUrlError {
     /// Not a URL at all.
@@ -58,12 +62,12 @@ impl IssuerUrl {
         if invite::is_code(text) {
             return Err(IssuerUrlError::InviteCode);
         }
-        if text.contains('@') && !text.contains('/') {
+        if text.contains('@') && !text.contains(['/', ':']) {
             return Err(IssuerUrlError::Email(text.to_owned()));
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         match rest.trim_end_matches('/') {
-            "" => Err(IssuerUrlError::NotUrl(text.to_owned())),
+            "" => Err(IssuerUrlError::NotUrl(without_userinfo(text))),
             rest => format!("{scheme}://{rest}").parse(),
         }
     }
@@ -109,23 +113,38 @@ impl FromStr for IssuerUrl {
     type Err = IssuerUrlError;
 
     fn from_str(text: &str) -> Result<Self, IssuerUrlError> {
-        let mut url = Url::parse(text).map_err(|_| IssuerUrlError::NotUrl(text.to_owned()))?;
+        let shown = || without_userinfo(text);
+        let mut url = Url::parse(text).map_err(|_| IssuerUrlError::NotUrl(shown()))?;
         if url.scheme() != "https" {
-            return Err(IssuerUrlError::NotHttps(text.to_owned()));
+            return Err(IssuerUrlError::NotHttps(shown()));
         }
         if !matches!(url.host(), Some(url::Host::Domain(_))) {
-            return Err(IssuerUrlError::NotName(text.to_owned()));
+            return Err(IssuerUrlError::NotName(shown()));
         }
         url.set_query(None);
         url.set_fragment(None);
         if url.set_username("").is_err() || url.set_password(None).is_err() {
-            return Err(IssuerUrlError::NotUrl(text.to_owned()));
+            return Err(IssuerUrlError::NotUrl(shown()));
         }
         let canonical = url.as_str().trim_end_matches('/');
         if canonical != text {
-            return Err(IssuerUrlError::NotCanonical { given: text.to_owned(), canonical: canonical.to_owned() });
+            return Err(IssuerUrlError::NotCanonical { given: shown(), canonical: canonical.to_owned() });
         }
         Ok(Self { text: text.to_owned(), url })
+    }
+}
+
+/// [`IssuerUrl::from_person`] for a command line. clap repeats a text that it refuses, and is given it without a password.
+#[derive(Debug, Clone)]
+pub struct FromPerson;
+
+impl TypedValueParser for FromPerson {
+    type Value = IssuerUrl;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<IssuerUrl, clap::Error> {
+        let text = StringValueParser::new().parse_ref(command, arg, value)?;
+        let issuer = IssuerUrl::from_person(&text);
+        (move |_: &str| issuer.clone()).parse_ref(command, arg, OsStr::new(&without_userinfo(&text)))
     }
 }
 
@@ -202,6 +221,25 @@ mod tests {
         for text in ["", "https://", "https:///", "http://vouch.example.com", "https://vouch example.com"] {
             let error = IssuerUrl::from_person(text).unwrap_err();
             assert!(error.to_string().starts_with(&format!("`{text}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_refusal_shows_a_user_or_a_password() {
+        for text in [
+            "https://alice:secret@vouch.example.com",
+            "https://alice:sec/ret@vouch.example.com",
+            "http://alice:secret@vouch.example.com",
+            "https://alice:secret@192.0.2.1",
+            "https://alice:secret@",
+            "https://alice:secret@vouch example.com",
+            "alice:secret@vouch.example.com",
+            "alice:secret@vouch.example.com/eu",
+        ] {
+            for error in [text.parse::<IssuerUrl>().unwrap_err(), IssuerUrl::from_person(text).unwrap_err()] {
+                let told = format!("{error} {error:?}");
+                assert!(told.contains("…@") && !told.contains("alice") && !told.contains("ret@"), "{text}: {told}");
+            }
         }
     }
 

@@ -163,6 +163,7 @@ fn every_rule_refuses_with_its_sentence() {
     }
     control_plane.apply(&stream(&taken), &["--validate=strict"]).answer();
     let judged = control_plane.apply(&stream(cases.iter().map(|(.., object)| object)), &["--dry-run=server"]).refusal();
+    assert!(!judged.contains("alice:secret"), "a password in a URL is repeated: {judged}");
     let told = |(place, rule, object): &(&String, &Rule, Value)| {
         let words = words_about(&judged, object);
         let at = format!("{}: Invalid value: ", rule.reported_at);

@@ -61,6 +61,17 @@ fn an_issuer_that_is_not_the_one_that_is_asked_for_is_refused() {
 }
 
 #[test]
+fn a_password_in_a_url_that_is_refused_is_not_repeated() {
+    let refused = Sandbox::new().run(&["check-endpoint", "https://alice:secret@vouch.example.com"]);
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && words.contains("`https://…@vouch.example.com` is not an issuer URL"),
+        "{words}"
+    );
+    assert!(!words.contains("alice") && !words.contains("secret"), "{words}");
+}
+
+#[test]
 fn a_certificate_of_an_authority_that_was_not_named_is_refused() {
     let sandbox = Sandbox::initialised();
     let issuer = serve(&sandbox, "vouch.example.com");

@@ -20,6 +20,7 @@ use aws_smithy_types::retry::RetryConfig;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use vouch_iam::arn::RoleArn;
+use vouch_issuer_api::shown::without_userinfo;
 use zeroize::Zeroizing;
 
 use super::sts_http::SharedClient;
@@ -50,8 +51,11 @@ pub fn private_endpoint(text: &str) -> Result<String, Failure> {
         return Ok(text.to_owned());
     }
     let variable = env::AWS_ENDPOINT_URL_STS.name;
-    Err(Failure::new(Category::Configuration, format!("{variable} is `{text}`, which is not an https URL"))
-        .hint("Correct or unset it, then run: vouch agent stop, and: vouch login"))
+    Err(Failure::new(
+        Category::Configuration,
+        format!("{variable} is `{}`, which is not an https URL", without_userinfo(text)),
+    )
+    .hint("Correct or unset it, then run: vouch agent stop, and: vouch login"))
 }
 
 /// Temporary credentials of one role session.
@@ -266,5 +270,7 @@ mod tests {
             let failure = private_endpoint(wrong).map_err(|failure| failure.category);
             assert_eq!(failure, Err(Category::Configuration), "{wrong}");
         }
+        let secret = private_endpoint("http://alice:secret@sts.example.com").map_err(|failure| failure.message);
+        assert!(secret.as_ref().is_err_and(|told| told.contains("`http://…@sts.example.com`")), "{secret:?}");
     }
 }

@@ -196,7 +196,7 @@ fn of_issuers() -> Values {
                 json!("https:///a"),
                 json!("https://vouch.example.com/"),
                 json!("https://192.0.2.1"),
-                json!("https://alice@vouch.example.com"),
+                json!("https://alice:secret@vouch.example.com"),
                 json!("https://Vouch.example.com"),
                 json!("https://vouch.example.com:8443"),
                 json!("https://vouch_1.example.com"),

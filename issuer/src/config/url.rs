@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use vouch_issuer_api::shown::without_userinfo;
+
 /// An issuer URL as the schema of `VouchIssuer` accepts it: `https://HOST` or `https://HOST/PATH`, in lower case up to
 /// the path, without port, query, fragment or trailing slash. AWS and every verifier compare it byte for byte, so it is
 /// kept as it was written, and whatever is derived from it is a part of that text.
@@ -17,6 +19,7 @@ const SCHEME: &str = "https://";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{url}` is not an issuer URL such as https://vouch.example.com: {fault}")]
 pub struct IssuerUrlError {
+    /// Without the user and the password that it may name.
     url: String,
     /// The first rule that is broken.
     fault: &'static str,
@@ -64,7 +67,7 @@ impl std::str::FromStr for IssuerUrl {
     type Err = IssuerUrlError;
 
     fn from_str(text: &str) -> Result<Self, IssuerUrlError> {
-        let error = |fault| IssuerUrlError { url: text.to_owned(), fault };
+        let error = |fault| IssuerUrlError { url: without_userinfo(text), fault };
         let rest = text.strip_prefix(SCHEME).ok_or_else(|| error("it does not begin with https://"))?;
         let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         match fault(text, host, path) {
@@ -151,7 +154,6 @@ mod tests {
             ("https://vouch.example.com:443", "names a port"),
             ("https://vouch.example.com?a=b", "has a query"),
             ("https://vouch.example.com#a", "has a fragment"),
-            ("https://alice@vouch.example.com", "names a user"),
             ("https://vouch.example.com/%61", "its path"),
             ("https://", "names no host"),
             ("https:///a", "names no host"),
@@ -169,6 +171,18 @@ mod tests {
             let told = text.parse::<IssuerUrl>().unwrap_err().to_string();
             assert!(told.starts_with(&format!("`{text}` is not an issuer URL")) && told.contains(fault), "{told}");
         }
+        for text in
+            ["https://alice:secret@vouch.example.com", "http://alice:secret@vouch.example.com", "alice:secret@vouch"]
+        {
+            let told = text.parse::<IssuerUrl>().unwrap_err();
+            let shown = format!("{told} {told:?}");
+            assert!(!shown.contains("alice") && !shown.contains("secret"), "{shown}");
+        }
+        let told = "https://alice@vouch.example.com".parse::<IssuerUrl>().unwrap_err().to_string();
+        assert!(
+            told.starts_with("`https://…@vouch.example.com` is not") && told.ends_with("it names a user"),
+            "{told}"
+        );
         let long = format!("https://vouch.example.com/{}", "a".repeat(256)).parse::<IssuerUrl>().unwrap_err();
         assert!(long.to_string().ends_with("it is longer than 255 characters"), "{long}");
     }
