@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 /// The issuer of every world.
 pub const ISSUER_URL: &str = "https://vouch.example.com";
+/// Where it publishes its keys.
+pub const JWKS_URL: &str = "https://vouch.example.com/.well-known/jwks.json";
 /// Its host.
 pub const ISSUER_HOST: &str = "vouch.example.com";
 

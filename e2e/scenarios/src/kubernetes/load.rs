@@ -1,9 +1,10 @@
 //! Steady load while something breaks: people sign in, programs ask for credentials, verifiers read the key set. Whatever
-//! fails is tried once more, three seconds later; what fails then is lost, and so is what is answered wrongly.
+//! fails is tried once more, when the cluster has noticed what broke; what fails then is lost, and so is what is answered
+//! wrongly.
 
 use std::{
     sync::{
-        Arc,
+        Arc, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
@@ -14,7 +15,7 @@ use super::site::Site;
 use crate::{
     developer::{Developer, unlock_unless_it_ends},
     guide::{self, HUB, developer_role},
-    manifest::ISSUER_URL,
+    manifest::JWKS_URL,
     virtual_key::VirtualKey,
     wait::until,
 };
@@ -22,9 +23,9 @@ use crate::{
 /// Between two requests for credentials, and between two of a verifier.
 const PACE: Duration = Duration::from_millis(100);
 /// Between two logins of one person. The issuer remembers the last 64 of five minutes, and takes no more.
-const LOGIN_PACE: Duration = Duration::from_secs(3);
-/// Before something is tried once more. A kubelet looks once a second whether containers have ended, and the Services of
-/// every node learn of it in another second or two: whoever asks again sooner may be sent to the same dead pod.
+const LOGIN_PACE: Duration = Duration::from_secs(5);
+/// Before something is tried once more. The Services of every node learn in a second or two what the cluster has noticed:
+/// whoever asks again sooner may be sent to the same dead pod.
 const RETRY: Duration = Duration::from_secs(3);
 /// The load ends by itself then, which is a failure: what happened after it was tested by nobody. Three times as long as the
 /// longest scenario on a busy machine.
@@ -42,9 +43,13 @@ const DURATIONS: std::ops::Range<usize> = 900..3600;
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
+    breaking: Breaking,
     workers: Vec<Worker>,
     _keys: Vec<VirtualKey>,
 }
+
+/// Held by whoever breaks something; nobody tries again meanwhile.
+type Breaking = Arc<RwLock<()>>;
 
 /// Somebody who makes requests of one kind.
 #[derive(Debug)]
@@ -87,18 +92,26 @@ impl Load {
         let verifier = site.trusting(reqwest::blocking::Client::builder()).pool_max_idle_per_host(0);
         let proxy = reqwest::Proxy::all(site.cloud.standin.proxy()).unwrap();
         let verifier = verifier.proxy(proxy).timeout(Duration::from_secs(10)).build().unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, breaking) = (Arc::new(AtomicBool::new(false)), Breaking::default());
         let worker = |kind, pace, turns, job: Job| {
-            let (stop, ended) = (Arc::clone(&stop), Arc::default());
+            let (stop, breaking, ended) = (Arc::clone(&stop), Arc::clone(&breaking), Arc::default());
             let counter = Arc::clone(&ended);
-            Worker { kind, ended, thread: thread::spawn(move || work(&stop, &counter, pace, turns, job)) }
+            let work = move || work(&stop, &breaking, &counter, pace, turns, job);
+            Worker { kind, ended, thread: thread::spawn(work) }
         };
         let workers = vec![
             worker("credentials", PACE, DURATIONS.len(), Box::new(move |turn| credential(&alice, turn))),
             worker("logins", LOGIN_PACE, usize::MAX, Box::new(move |_| login(&bob))),
             worker("key sets", PACE, usize::MAX, Box::new(move |_| key_set(&verifier))),
         ];
-        Self { stop, workers, _keys: vec![alices_key, bobs_key] }
+        Self { stop, breaking, workers, _keys: vec![alices_key, bobs_key] }
+    }
+
+    /// Lets something break. It lasts until the cluster has noticed: before, nobody tries a second time. How soon it notices
+    /// is Kubernetes' affair and the machine's.
+    pub fn broken_by<T>(&self, breakage: impl FnOnce() -> T) -> T {
+        let _breaking = self.breaking.write();
+        breakage()
     }
 
     /// Waits until whatever is under way has come to its end, at the second try if need be, and one more request of each
@@ -162,12 +175,13 @@ impl Tally {
     }
 
     /// Makes the request of a turn, and once more if nothing comes of it.
-    fn take_turn(&mut self, job: &mut Job, turn: usize) {
+    fn take_turn(&mut self, job: &mut Job, turn: usize, breaking: &RwLock<()>) {
         let first = match self.time(job, turn) {
             Ok(()) => return self.done += 1,
             Err(Failure::Wrong(answer)) => return self.lost.push(answer),
             Err(Failure::Unanswered(first)) => first,
         };
+        drop(breaking.read());
         thread::sleep(RETRY);
         match self.time(job, turn) {
             Ok(()) => {
@@ -181,14 +195,21 @@ impl Tally {
     }
 }
 
-fn work(stop: &AtomicBool, ended: &AtomicUsize, pace: Duration, turns: usize, mut job: Job) -> Tally {
+fn work(
+    stop: &AtomicBool,
+    breaking: &RwLock<()>,
+    ended: &AtomicUsize,
+    pace: Duration,
+    turns: usize,
+    mut job: Job,
+) -> Tally {
     let started = Instant::now();
     let mut tally = Tally::default();
     for turn in 0..turns {
         if stop.load(Ordering::SeqCst) || started.elapsed() >= BOUND {
             break;
         }
-        tally.take_turn(&mut job, turn);
+        tally.take_turn(&mut job, turn, breaking);
         ended.fetch_add(1, Ordering::SeqCst);
         let rested = Instant::now();
         while rested.elapsed() < pace && !stop.load(Ordering::SeqCst) {
@@ -214,7 +235,7 @@ fn login(person: &Developer) -> Result<(), Failure> {
 
 fn key_set(verifier: &reqwest::blocking::Client) -> Result<(), Failure> {
     let unanswered = |error: reqwest::Error| Failure::Unanswered(format!("{error:?}"));
-    let answer = verifier.get(format!("{ISSUER_URL}/.well-known/jwks.json")).send();
+    let answer = verifier.get(JWKS_URL).send();
     let answer = answer.and_then(reqwest::blocking::Response::error_for_status).map_err(unanswered)?;
     let keys: serde_json::Value = answer.json().map_err(unanswered)?;
     match keys["keys"].as_array() {

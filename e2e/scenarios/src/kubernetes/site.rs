@@ -5,15 +5,22 @@ use std::{net::SocketAddr, ops::Deref, os::unix::process::CommandExt as _, proce
 use serde_json::{Value, json};
 use vouch_crds::names::{condition, label, signing_keys};
 
-use super::{Installation, cluster::Cluster, pod::Pod};
+use super::{
+    Installation,
+    cluster::Cluster,
+    pod::Pod,
+    session::{Session, key_ids_of},
+};
 use crate::{
     binaries,
     developer::Developer,
     issuer::Invite,
-    manifest::{ISSUER_HOST, ISSUER_URL, Manifest},
+    manifest::{ISSUER_HOST, JWKS_URL, Manifest},
     process::Ran,
     scenery::Scenery,
+    verifier,
     virtual_key::VirtualKey,
+    wait::{PATIENCE, until},
 };
 
 /// The `VouchIssuer` of every site.
@@ -98,6 +105,8 @@ impl<'a> Site<'a> {
     pub fn await_issuer(&self) {
         self.await_condition(condition::READY, "True", "AsDeclared");
         self.cloud.standin.route(ISSUER_HOST, self.service());
+        // The node through which this machine reaches the Service may not have heard of it.
+        until("the Service to answer", PATIENCE, || self.http().get(JWKS_URL).send().ok());
     }
 
     /// Applies manifests.
@@ -237,10 +246,23 @@ impl<'a> Site<'a> {
     /// When the issuer does not answer.
     #[must_use]
     pub fn published_keys(&self) -> Vec<String> {
-        let answer = self.http().get(format!("{ISSUER_URL}/.well-known/jwks.json")).send().unwrap();
+        let answer = self.http().get(JWKS_URL).send().unwrap();
         let keys: Value = answer.error_for_status().unwrap().json().unwrap();
         let ids = keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
         ids.collect()
+    }
+
+    /// Waits until every pod publishes the keys of the Secret, and no others.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn await_keys_of_secret(&self) {
+        for pod in self.pods() {
+            let session = Session::at(self, &pod);
+            until(&format!("{} to publish the keys of the Secret", pod.name), PATIENCE, || {
+                (verifier::key_ids(&session.key_set()) == key_ids_of(&self.signing_keys())).then_some(())
+            });
+        }
     }
 
     /// Makes the Secret with the certificate.

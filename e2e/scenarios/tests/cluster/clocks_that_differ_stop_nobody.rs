@@ -9,10 +9,10 @@ use vouch_crds::names::user_object_name;
 use vouch_scenarios::{
     guide::{self, HUB, developer_role},
     kubernetes::{
-        self, Installation,
+        self, Installation, Together,
         images::{Images, WITH_CLOCK},
         pod::Pod,
-        session::{Session, key_ids_of},
+        session::Session,
         site::Site,
     },
     manifest::ISSUER_HOST,
@@ -27,10 +27,19 @@ const DATED_BACK: i64 = 90;
 /// How far the operator, and whoever uses `kubectl vouch`, is ahead of everybody else then, in seconds.
 const AHEAD: i64 = 3600;
 
+/// The cluster, once its nodes have an image whose clock can be moved. To take it they need so much of the machine that
+/// nobody else works meanwhile.
+fn together_by_other_clocks() -> (&'static Installation, Together) {
+    static LOADED: Once = Once::new();
+    LOADED.call_once(|| {
+        let (installation, _alone) = kubernetes::alone();
+        installation.cluster.load(&Images::with_clock());
+    });
+    kubernetes::together()
+}
+
 /// An issuer whose pods believe what time they are told.
 fn site<'a>(installation: &'a Installation, namespace: &str) -> Site<'a> {
-    static LOADED: Once = Once::new();
-    LOADED.call_once(|| installation.cluster.load(&Images::with_clock()));
     let site = Site::start_with(installation, namespace, |manifest| {
         manifest.issuer["spec"]["deployment"] = json!({"image": WITH_CLOCK});
     });
@@ -59,7 +68,7 @@ fn credential(duration: i64) -> [String; 6] {
 
 #[test]
 fn pods_that_disagree_by_minutes_serve_one_another_s_people() {
-    let (installation, _together) = kubernetes::together();
+    let (installation, _together) = together_by_other_clocks();
     let site = site(installation, "skewed-pods");
     let (_alice, key) = site.signed_in("alice");
     let pods = site.await_pods(3);
@@ -92,7 +101,7 @@ fn pods_that_disagree_by_minutes_serve_one_another_s_people() {
 
 #[test]
 fn an_operator_an_hour_ahead_gives_orders_that_hold_at_once() {
-    let (installation, _together) = kubernetes::together();
+    let (installation, _together) = together_by_other_clocks();
     let site = site(installation, "fast-operator");
     let (alice, _key) = site.signed_in("alice");
     for pod in site.await_pods(3) {
@@ -115,13 +124,8 @@ fn an_operator_an_hour_ahead_gives_orders_that_hold_at_once() {
     let mut keys = issuer["status"]["keys"].as_array().unwrap().iter();
     let signing = keys.find(|key| key["state"] == "Active").and_then(|key| key["kid"].as_str()).expect("an active key");
     let _ = site.plugin(&["revoke-key", signing, "--now"]).succeeded();
-    until("the revoked key to be published no more", PATIENCE, || {
-        site.published_keys().iter().all(|kid| kid != signing).then_some(())
-    });
+    site.await_keys_of_secret();
+    assert!(site.published_keys().iter().all(|kid| kid != signing), "a revoked key is published no more");
     alice.login_again();
     goes_on("the revocation of the signing key");
-    let published = key_ids_of(&site.signing_keys());
-    for pod in site.await_pods(3) {
-        assert_eq!(verifier::key_ids(&Session::at(&site, &pod).key_set()), published, "{}", pod.name);
-    }
 }

@@ -12,8 +12,9 @@ use vouch_scenarios::{
     clock::Clock,
     guide::{self, HUB, developer_role},
     kubernetes::{
-        self, Installation, OPERATORS,
+        self, Installation, LEASE, OPERATORS,
         api::{self, Api},
+        holder,
         session::{Session, key_ids_of},
         site::{ISSUER, Site},
     },
@@ -29,6 +30,9 @@ const STEPS: i64 = 440;
 const ROTATIONS: usize = 200;
 /// Between two logins whose credentials AWS gives, in steps.
 const SIGN_IN_EVERY: i64 = 40;
+
+/// What the operator that runs on this machine calls itself.
+const OUTSIDE: &str = "outside";
 
 /// The operators of the cluster, at rest while this lives.
 struct AtRest<'a>(&'a Installation);
@@ -73,7 +77,7 @@ fn operator(site: &Site<'_>, clock: &Clock) -> Process {
     command.args(["--namespaces", site.namespace(), "--image", concat!("vouch-issuer:", env!("CARGO_PKG_VERSION"))]);
     command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     command.env("KUBECONFIG", site.cluster().kubeconfig()).env("POD_NAMESPACE", OPERATORS);
-    command.env("POD_NAME", "outside").env("POD_UID", "outside");
+    command.env("POD_NAME", OUTSIDE).env("POD_UID", OUTSIDE);
     command.envs(clock.environment()).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     Process::start(&mut command, &site.folder().join("operator.log"))
 }
@@ -118,6 +122,7 @@ fn hundreds_of_rotations_fail_no_verifier() {
     let _at_rest = AtRest::begin(installation);
     let clock = Clock::new();
     let _operator = operator(&site, &clock);
+    site.cluster().await_object("the operator outside to act", &LEASE, |lease| holder(lease) == OUTSIDE);
 
     let api = Api::of(site.cluster());
     let issuer = api::vouch(site.namespace(), "vouchissuers", ISSUER);

@@ -13,28 +13,40 @@ use serde_json::Value;
 use vouch_crds::names::annotation;
 use vouch_scenarios::{
     kubernetes::{
-        self, OPERATORS,
+        self, LEASE, OPERATORS, cluster, holder,
         load::Load,
         pod::Pod,
         session::{Session, key_ids_of},
         site::{ISSUER, Site},
     },
     verifier,
-    wait::{PATIENCE, until},
+    wait::until,
 };
 
 /// From one kill to the next. Not random numbers: what is hit differs with the machine's mood, in every run.
 const MOMENTS: [u64; 6] = [0, 130, 310, 70, 530, 20];
-/// How many of them an order has. A kubelet waits longer with every kill before it starts a program again.
+/// How many of them an order has.
 const KILLS: usize = 3;
+const OF_OPERATORS: &str = "--selector=app.kubernetes.io/name=vouch-operator";
 /// Between two looks at the key sets.
 const PAUSE: Duration = Duration::from_millis(10);
 
+fn operators(site: &Site<'_>) -> Vec<Pod> {
+    Pod::of(&site.cluster().get(&["--namespace", OPERATORS, "pods", OF_OPERATORS]).unwrap_or_default())
+}
+
+/// Replaces every operator by one that was never killed: a kubelet waits longer with every kill before it starts a program
+/// again, up to minutes.
+fn renew_operators(site: &Site<'_>) {
+    let _ = site.cluster().kubectl(&["delete", "pods", "--namespace", OPERATORS, OF_OPERATORS]).succeeded();
+    site.cluster().await_object("one of the new operators to act", &LEASE, |lease| {
+        operators(site).iter().any(|operator| operator.ready && operator.name == holder(lease))
+    });
+}
+
 /// Kills the program of every operator.
 fn kill_operators(site: &Site<'_>) {
-    let selector = "--selector=app.kubernetes.io/name=vouch-operator";
-    let list = site.cluster().get(&["--namespace", OPERATORS, "pods", selector]).unwrap_or_default();
-    for pod in Pod::of(&list) {
+    for pod in operators(site) {
         // One that is being started again has no program to kill.
         let _ = site.cluster().try_tool(&format!("pod kill {OPERATORS}/{}", pod.name));
     }
@@ -91,15 +103,14 @@ fn replace_the_signing_key(site: &Site<'_>, moments: &[u64]) {
     assert!(![old, new].contains(&next), "{next}");
     let wanted = BTreeSet::from([new.to_owned(), next.to_owned()]);
     assert_eq!(key_ids_of(&site.signing_keys()), wanted);
-    until("every key that is published to be one of these", PATIENCE, || {
-        (BTreeSet::from_iter(site.published_keys()) == wanted).then_some(())
-    });
+    site.await_keys_of_secret();
 }
 
 #[test]
 fn an_operator_killed_at_any_moment_comes_to_the_same_end() {
     let (installation, _alone) = kubernetes::alone();
     let site = Site::prepare(installation, "killed-operator");
+    renew_operators(&site);
     site.apply(&site.manifest());
     for moment in MOMENTS {
         thread::sleep(Duration::from_millis(moment));
@@ -121,6 +132,7 @@ fn an_order_is_carried_out_once_however_often_the_operator_is_killed() {
     let site = Site::start(installation, "killed-orders");
     let (work, reads) = verifier_of(site.await_pods(3).iter().map(|pod| Session::at(&site, pod)).collect());
     for moments in MOMENTS.chunks(KILLS) {
+        renew_operators(&site);
         replace_the_signing_key(&site, moments);
     }
     drop(work);
@@ -137,8 +149,14 @@ fn etcd_started_again_loses_no_request() {
     let site = Site::start(installation, "etcd");
     let keys = site.published_keys();
     let load = Load::begin(&site);
-    site.cluster().tool("control stop etcd");
-    site.cluster().tool("control start etcd");
+    load.broken_by(|| {
+        site.cluster().tool("control stop etcd");
+        site.cluster().tool("control start etcd");
+        until("the API server to write again", cluster::PATIENCE, || {
+            let written = site.kubectl(&["annotate", "vouchissuer", ISSUER, "example.com/etcd=started", "--overwrite"]);
+            (written.code == Some(0)).then_some(())
+        });
+    });
     site.await_pods(3);
     load.settle();
     load.end_without_loss();

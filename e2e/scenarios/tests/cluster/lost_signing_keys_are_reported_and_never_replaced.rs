@@ -53,8 +53,11 @@ fn lost_signing_keys_are_reported_and_never_replaced() {
         duration += 1;
         let credential = ["credential", "aws", "--role", &developer_role(HUB), "--duration", &duration.to_string()];
         let _ = alice.vouch(&credential).succeeded();
-        let events = site.kubectl(&["get", "events", "--field-selector", &format!("reason={reason}")]).succeeded();
-        assert!(events.stdout.contains(reason), "{events}");
+        // It is told after the condition.
+        let told = ["--namespace", site.namespace(), "events", "--field-selector", &format!("reason={reason}")];
+        site.cluster().await_object(&format!("an event {reason}"), &told, |events| {
+            events["items"].as_array().is_some_and(|events| !events.is_empty())
+        });
         restore();
         assert_eq!(site.published_keys(), published, "after the backup was restored");
     }
@@ -64,9 +67,8 @@ fn lost_signing_keys_are_reported_and_never_replaced() {
     let given_up = site.issuer()["status"]["keysInitializedAt"].as_str().unwrap().to_owned();
     site.annotate(annotation::RECREATE_KEYS, &given_up);
     site.await_condition(condition::READY, "True", "AsDeclared");
-    vouch_scenarios::wait::until("every pod to read the new keys", vouch_scenarios::wait::PATIENCE, || {
-        site.published_keys().iter().all(|kid| !published.contains(kid)).then_some(())
-    });
+    site.await_keys_of_secret();
+    assert!(site.published_keys().iter().all(|kid| !published.contains(kid)), "an order makes new keys");
     alice.login_again();
     let _ = alice.vouch(&["credential", "aws", "--role", &developer_role(HUB), "--duration", "1000"]).succeeded();
 }

@@ -3,7 +3,12 @@
 
 use serde_json::json;
 use vouch_scenarios::{
-    kubernetes::{self, load::Load, pod::Pod, site::Site},
+    kubernetes::{
+        self,
+        load::Load,
+        pod::Pod,
+        site::{ISSUER, Site},
+    },
     manifest::ISSUER_HOST,
 };
 
@@ -32,6 +37,21 @@ fn victim(site: &Site<'_>) -> Pod {
     pods.into_iter().find(|pod| pod.node != "node1").expect("the pods are spread over the nodes")
 }
 
+/// Waits until no Service leads to a pod that has been lost.
+fn await_loss(site: &Site<'_>, lost: &Pod) {
+    site.await_pods_that(&format!("{} to be missed", lost.name), |pods| {
+        pods.iter().all(|pod| pod.name != lost.name || !pod.ready)
+    });
+}
+
+/// Waits until Kubernetes lets a pod be evicted: it hears later than others that the one before has been replaced.
+fn await_disruptions_allowed(site: &Site<'_>) {
+    let budget = ["--namespace", site.namespace(), "poddisruptionbudget", ISSUER];
+    site.cluster().await_object("an eviction to be allowed", &budget, |budget| {
+        budget["status"]["disruptionsAllowed"].as_u64() >= Some(1)
+    });
+}
+
 /// Waits until every pod serves, and none of them on that node.
 fn await_pods_elsewhere(site: &Site<'_>, node: &str) {
     site.await_pods_that(&format!("{REPLICAS} ready pods and none on {node}"), |pods| {
@@ -43,9 +63,11 @@ fn await_pods_elsewhere(site: &Site<'_>, node: &str) {
 fn every_pod_is_killed() {
     nothing_comes_of("killed", |site, _, load| {
         for pod in site.await_pods(REPLICAS) {
-            site.cluster().tool(&format!("pod kill {}/{}", site.namespace(), pod.name));
-            site.await_pods_that(&format!("{} to serve again", pod.name), |pods| {
-                pods.iter().any(|now| now.name == pod.name && now.restarts > pod.restarts && now.ready)
+            load.broken_by(|| {
+                site.cluster().tool(&format!("pod kill {}/{}", site.namespace(), pod.name));
+                site.await_pods_that(&format!("{} to serve again", pod.name), |pods| {
+                    pods.iter().any(|now| now.name == pod.name && now.restarts > pod.restarts && now.ready)
+                })
             });
             load.settle();
         }
@@ -61,6 +83,7 @@ fn every_pod_is_evicted() {
                 "kind": "Eviction",
                 "metadata": {"name": pod.name, "namespace": site.namespace()},
             });
+            await_disruptions_allowed(site);
             let path = format!("/api/v1/namespaces/{}/pods/{}/eviction", site.namespace(), pod.name);
             let _ = site.cluster().kubectl_with(&["create", "--raw", &path], &eviction.to_string()).succeeded();
             site.await_pods(REPLICAS);
@@ -92,9 +115,12 @@ fn a_node_is_drained() {
 
 #[test]
 fn a_node_loses_power() {
-    nothing_comes_of("powerless", |site, lost, _| {
+    nothing_comes_of("powerless", |site, lost, load| {
         let number = lost.node.trim_start_matches("node");
-        site.cluster().tool(&format!("node stop {number}"));
+        load.broken_by(|| {
+            site.cluster().tool(&format!("node stop {number}"));
+            await_loss(site, &lost);
+        });
         await_pods_elsewhere(site, &lost.node);
         site.cluster().tool(&format!("node start {number}"));
         let ready = ["wait", "--for=condition=Ready", &format!("node/{}", lost.node), "--timeout=120s"];
@@ -104,9 +130,12 @@ fn a_node_loses_power() {
 
 #[test]
 fn a_node_is_cut_off_while_its_pods_run_on() {
-    nothing_comes_of("cut-off", |site, lost, _| {
+    nothing_comes_of("cut-off", |site, lost, load| {
         let number = lost.node.trim_start_matches("node");
-        site.cluster().tool(&format!("node cut {number}"));
+        load.broken_by(|| {
+            site.cluster().tool(&format!("node cut {number}"));
+            await_loss(site, &lost);
+        });
         await_pods_elsewhere(site, &lost.node);
         site.cluster().tool(&format!("node join {number}"));
         let ready = ["wait", "--for=condition=Ready", &format!("node/{}", lost.node), "--timeout=120s"];
