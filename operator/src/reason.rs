@@ -81,15 +81,15 @@ reasons! {
     ForeignKeys(Warning): "A Secret with the name that the issuer's keys have belongs to an issuer of another URL, or does not say whose it is. It was left alone.",
         "Move it away, or annotate it with `vouch.sh/issuer-url` when it was restored by hand.";
     KeysRestored(Warning): "The Secret publishes a key that was revoked: it was restored from an older backup. Nothing rotates.",
-        "Revoke the key again (`kubectl vouch revoke-key`), or restore a later backup.";
+        "Revoke the key again (`kubectl vouch revoke-key KEY -n NAMESPACE`), or restore a later backup.";
     RootSecretCorrupt(Warning): "The Secret from which sealed state is derived does not have 32 bytes. It was left alone.",
         "Restore it from a backup, or delete it: a new one is made, and pending invites are void.";
     RootSecretReplaced(Warning): "The Secret from which sealed state is derived was gone, and a new one was made.",
         "Invite people again whose invites were pending.";
     NothingSigns(Warning): "The signing key was revoked, and the next one is not yet known to every verifier. Nobody can sign in.",
-        "Wait until the moment in the message, or let the next key sign at once: `kubectl vouch revoke-key KEY --now`.";
+        "Wait until the moment in the message, or let the next key sign at once, by the command in it: `kubectl vouch revoke-key KEY --now -n NAMESPACE`.";
     ClockBehind(Warning): "The dates of the signing keys lie ahead of the operator's clock. Nothing rotates until it has caught up.",
-        "Put the clock of the node right; if it is right, take its word: `kubectl vouch accept-clock`.";
+        "Put the clock of the node right; if it is right, take its word: `kubectl vouch accept-clock -n NAMESPACE`.";
     KeysCreated(Normal): "The first signing keys of an issuer were made.", "Include the Secret in a backup.";
     KeysAdopted(Normal): "An issuer took over the Secrets of an earlier one of the same name and URL.", "Nothing.";
     KeysRecreated(Warning): "New signing keys were made by order, in the place of keys that are lost.",

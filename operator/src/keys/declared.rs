@@ -7,10 +7,14 @@ use jiff::Timestamp;
 use kube::Resource as _;
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
-use vouch_crds::issuer::{Aws, KeyState, KeyStatus, Session, SigningKeys, VouchIssuer, VouchIssuerStatus};
+use vouch_crds::{
+    issuer::{Aws, KeyState, KeyStatus, Session, SigningKeys, VouchIssuer, VouchIssuerStatus},
+    names::signing_keys,
+};
+use vouch_issuer::admin::FrontEnd;
 use vouch_keyring::{KeyPolicy, KeySet, Kid, PolicyError};
 
-use super::orders::Orders;
+use super::{fault::KeyFault, orders::Orders};
 use crate::tolerant::{Tolerant, Unreadable};
 
 /// Nobody can tell how keys are to rotate.
@@ -38,6 +42,8 @@ pub enum UndeclaredError {
 pub struct Declared {
     /// The issuer's name.
     pub name: String,
+    /// Where it is.
+    pub namespace: String,
     /// The exact `iss`.
     pub url: String,
     /// Nothing is to be done.
@@ -107,12 +113,26 @@ impl Declared {
         let token_lifetime = Aws::default().token_lifetime;
         Ok(Self {
             name: issuer.meta().name.clone().unwrap_or_default(),
+            namespace: issuer.meta().namespace.clone().unwrap_or_default(),
             url,
             paused,
             orders: Orders::of(issuer.meta().annotations.as_ref()),
             policy: vouch_issuer::config::key_policy(&signing_keys, session.lifetime, token_lifetime)?,
             status,
         })
+    }
+
+    /// The fault of a Secret that publishes a key which was revoked.
+    #[must_use]
+    pub fn restored(&self, kid: &Kid) -> KeyFault {
+        let again = self.front_end().command(format_args!("revoke-key {kid}"));
+        KeyFault::Restored { secret: signing_keys::name(&self.name), kid: kid.clone(), again }
+    }
+
+    /// How commands about it are written.
+    #[must_use]
+    pub fn front_end(&self) -> FrontEnd {
+        FrontEnd::kubectl_vouch().with("-n", &self.namespace)
     }
 
     /// When the keys were made that this issuer has, or has lost.

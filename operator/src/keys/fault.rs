@@ -50,7 +50,7 @@ pub enum KeyFault {
     /// The Secret publishes a key again that must not come back.
     #[error(
         "Secret {secret} publishes key {kid} again, which was revoked: it was restored from an older backup, and nothing \
-         rotates. Revoke the key again ({revoke}: {kid}), or restore a later backup",
+         rotates. Revoke the key again: {again} (or {kid} in the annotation {revoke}); or restore a later backup",
         revoke = annotation::REVOKE_KEY
     )]
     Restored {
@@ -58,6 +58,8 @@ pub enum KeyFault {
         secret: String,
         /// One of the keys.
         kid: Kid,
+        /// The command that revokes it again.
+        again: String,
     },
     /// The Secret from which sealed state is derived has not the form of one.
     #[error(

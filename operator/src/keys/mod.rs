@@ -126,9 +126,7 @@ impl Kept {
         declared: &Declared,
         now: Timestamp,
     ) -> Self {
-        let secret = || signing_keys::name(&declared.name);
-        let restored = declared.resurrected(&keys.set).into_iter().next();
-        let restored = restored.map(|kid| KeyFault::Restored { secret: secret(), kid });
+        let restored = declared.resurrected(&keys.set).first().map(|kid| declared.restored(kid));
         let report = report::report(keys, restored.or(fault).as_ref(), declared, now);
         let transitions = transition::transitions(&declared.status.keys, &report.keys);
         let told = || transition::notices(&transitions, &keys.set, &declared.policy);

@@ -96,18 +96,18 @@ pub fn plan(stored: Option<&KeySecret>, declared: &Declared, now: Timestamp) -> 
         Err(damage) => KeyPlan::Stand(KeyFault::Unreadable { secret, damage: damage.clone(), initialized_at }),
         Ok(set) => {
             let from = InForce { set: set.clone(), handled: stored.handled.clone() };
-            keep_or_change(from, stored.labelled, declared, secret, now)
+            keep_or_change(from, stored.labelled, declared, now)
         }
     }
 }
 
-fn keep_or_change(from: InForce, labelled: bool, declared: &Declared, secret: String, now: Timestamp) -> KeyPlan {
+fn keep_or_change(from: InForce, labelled: bool, declared: &Declared, now: Timestamp) -> KeyPlan {
     let mut orders = declared.orders.pending(&from.handled);
     let resurrected = declared.resurrected(&from.set);
     if let Some(kid) = resurrected.first() {
         orders.retain(|pending| matches!(pending.order, Ok(Order::Revoke { .. })));
         return match orders.is_empty() {
-            true => KeyPlan::Stand(KeyFault::Restored { secret, kid: kid.clone() }),
+            true => KeyPlan::Stand(declared.restored(kid)),
             false => KeyPlan::Write(Work::Change { from, resurrected, orders }),
         };
     }

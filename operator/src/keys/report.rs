@@ -94,9 +94,8 @@ fn finding(
     let not_ready = |reason, message: String| Finding::new(condition::KEYS_READY, false, reason, message);
     if let Some((Algorithm::Es256, until)) = &waiting {
         let message = format!(
-            "Nothing signs until {until}, so nobody can sign in: the next key is not yet known to every verifier. To let \
-             it sign at once although some refuse its tokens at first, write \",now\" behind the key in {}",
-            annotation::REVOKE_KEY
+            "Nothing signs until {until}, so nobody can sign in: the next key is not yet known to every verifier.{}",
+            at_once(set, declared)
         );
         return not_ready(Reason::NothingSigns, message);
     }
@@ -106,7 +105,8 @@ fn finding(
     if set.clock_behind_by(now).is_some_and(|behind| behind > CLOCK_TOLERANCE) {
         let message = format!(
             "The dates of the keys lie ahead of the operator's clock, and nothing rotates until it has caught up. If the \
-             clock is right now: kubectl vouch accept-clock (or a new value of the annotation {})",
+             clock is right now: {} (or a new value of the annotation {})",
+            declared.front_end().command("accept-clock"),
             annotation::ACCEPT_CLOCK
         );
         return not_ready(Reason::ClockBehind, message);
@@ -120,6 +120,20 @@ fn finding(
         message.push_str(&format!(" Remove {}: these keys are not lost.", annotation::RECREATE_KEYS));
     }
     Finding::new(condition::KEYS_READY, true, Reason::AsDeclared, message)
+}
+
+/// How to let the next key sign before every verifier knows it, when one was revoked: the command that `kubectl vouch rotate`
+/// names, too, and what it writes.
+fn at_once(set: &KeySet, declared: &Declared) -> String {
+    let revoked = set.revoked().last().map(|tombstone| &tombstone.kid);
+    let way = revoked.map(|kid| {
+        format!(
+            " To let it sign at once, although some refuse its tokens at first: {} (or \"{kid},now\" in the annotation {})",
+            declared.front_end().let_next_key_sign(kid),
+            annotation::REVOKE_KEY
+        )
+    });
+    way.unwrap_or_default()
 }
 
 /// When the keys were made, in whole seconds, as a status has it. Keys that were made in the place of others have a

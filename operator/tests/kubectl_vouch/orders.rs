@@ -41,6 +41,10 @@ pub(crate) fn with_an_operator(cluster: &Cluster) {
     assert!(words.contains("revoked already") && words.contains("--now"), "{words}");
     let text = cluster.vouch(&["status"]).answer();
     assert!(text.contains("✗ VouchIssuer vouch: NothingSigns") && text.contains("\n→ "), "{text}");
+    let at_once = format!("kubectl vouch revoke-key {leaked} --now -n vouch");
+    for said in [revoked["consequences"][1].as_str().unwrap(), &text] {
+        assert!(said.contains(&format!(": {at_once}")), "one way to the same end, wherever it is named: {said}");
+    }
 
     let waived = cluster.vouch(&["keys", "revoke", leaked, "--now", "-o", "json"]).json();
     assert_eq!(keys(&waived)[0], ("active".to_owned(), first[1].1.clone()));

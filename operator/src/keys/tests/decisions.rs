@@ -134,10 +134,19 @@ fn a_revoked_signing_key_leaves_nothing_signing_until_the_next_is_known_or_allow
     model.order(annotation::REVOKE_KEY, kid.to_string());
     let kept = model.pass(End::Done).unwrap();
     assert_eq!((kept.report.finding.truth, kept.report.finding.reason), (Truth::False, Reason::NothingSigns));
+    let message = &kept.report.finding.message;
+    let at_once =
+        format!("at first: kubectl vouch revoke-key {kid} --now -n vouch (or \"{kid},now\" in the annotation ");
+    assert!(message.contains(&at_once), "{message}");
     assert_eq!(told(&kept)[0].0, Reason::KeyRevoked);
     assert_eq!(kept.report.active_key, None);
     assert_eq!(kept.report.next_transition, Some(at(LEAD)));
     assert!(matches!(model.set().signer(Algorithm::Es256, &model.declared().policy), Err(NoSigner::Waiting { .. })));
+    let next = model.kid_of(KeyState::Next).unwrap();
+    model.wait(1);
+    model.order(annotation::REVOKE_KEY, next.clone());
+    let message = model.pass(End::Done).unwrap().report.finding.message;
+    assert!(message.contains(&format!("revoke-key {next} --now")), "the key that was revoked last: {message}");
     model.order(annotation::REVOKE_KEY, format!("{kid},now"));
     let kept = model.pass(End::Done).unwrap();
     assert_eq!(told(&kept)[0].0, Reason::KeyActivatedEarly);
@@ -170,6 +179,8 @@ fn a_clock_that_is_behind_is_named_and_its_word_taken_by_order() {
     model.wait(-PERIOD / 2);
     let kept = model.pass(End::Done).unwrap();
     assert_eq!((kept.report.finding.truth, kept.report.finding.reason), (Truth::False, Reason::ClockBehind));
+    let message = &kept.report.finding.message;
+    assert!(message.contains("now: kubectl vouch accept-clock -n vouch (or "), "{message}");
     model.order(annotation::ACCEPT_CLOCK, "1");
     let KeyPlan::Write(work) = model.plan() else { panic!() };
     assert_eq!(model.carry_out(work).notices[0].reason, Reason::ClockAccepted);

@@ -132,7 +132,10 @@ fn a_backup_that_brings_a_revoked_key_back_stops_everything_but_its_revocation()
     model.secret = backup;
     model.wait(2 * PERIOD);
     model.order(annotation::ROTATE_KEYS, "now");
-    assert_eq!(model.fault(), KeyFault::Restored { secret: "login-signing-keys".into(), kid: kid.clone() });
+    let again = format!("kubectl vouch revoke-key {kid} -n vouch");
+    let restored = KeyFault::Restored { secret: "login-signing-keys".into(), kid: kid.clone(), again: again.clone() };
+    assert_eq!(model.fault(), restored);
+    assert!(restored.to_string().contains(&format!("Revoke the key again: {again} (or ")), "{restored}");
     model.order(annotation::REVOKE_KEY, format!("{kid},now"));
     let kept = model.pass(End::Done).unwrap();
     assert!(model.set().key(&kid).is_none());
