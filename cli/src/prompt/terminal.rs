@@ -116,8 +116,9 @@ impl Terminal {
     fn read_line(&self, question: &str, echo: Echo) -> Result<Option<Zeroizing<String>>, PromptError> {
         self.finish_line();
         let raw = RawMode::enter(&self.input)?;
-        self.write(&self.paint(question, Tone::Action));
+        // A signal that comes as soon as the question is read finds its line open.
         let _nothing_open = self.turn(OpenLine::Question);
+        self.write(&self.paint(question, Tone::Action));
         let outcome = self.type_line(echo);
         self.finish_line();
         drop(raw);
