@@ -56,8 +56,11 @@ fn an_invite_code_is_asked_for_by_a_process_that_leaves_no_core_dump() {
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
     terminal.type_line("7KQF-29MD-W3XA");
     terminal.expect("There is no such invite. Once more:");
+    // What is typed before the question is no answer.
+    terminal.expect("Invite code: ");
     terminal.type_line("7KQF-29MD");
     terminal.expect("this one has 8. Once more:");
+    terminal.expect("Invite code: ");
     terminal.type_line("7KQF-29MD-W3XB");
     let (code, text) = terminal.finish();
     let codes = ["7KQF-29MD-W3XA", "7KQF-29MD-W3XB"].map(str::to_owned).to_vec();
