@@ -3,7 +3,7 @@
 use vouch_scenarios::{
     World,
     guide::{self, HUB, developer_role},
-    process::signal,
+    process::kill,
 };
 
 const ROUNDS: usize = 5;
@@ -23,7 +23,7 @@ fn killing_the_agent_costs_one_tap_and_nothing_else() {
             helper.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
         // Each round catches the agent a little later in its work.
         std::thread::sleep(std::time::Duration::from_millis(7 * round as u64));
-        signal(agent, rustix::process::Signal::KILL);
+        kill(agent);
         let _ = asking.wait().unwrap();
 
         let _ = alice.vouch(&["credential", "aws", "--role", &role]).failed(2, "Run: vouch login");
