@@ -1,13 +1,11 @@
 //! The emergency: a signing key is withdrawn. Its sessions end, and AWS takes the next key at once, because it was
 //! published long before; only a second emergency meets a cache that does not know the key, and says so.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use vouch_scenarios::{
     World,
     guide::{self, HUB, developer_role},
-    wait::until,
+    wait::{PATIENCE, until},
 };
 
 const CACHE_SECONDS: i64 = 240;
@@ -28,7 +26,7 @@ fn active_key(world: &World) -> String {
 fn revoke_active_key(world: &World) {
     let revoked = active_key(world);
     let _ = world.issuer.admin(&["keys", "revoke", &revoked, "--now"]).succeeded();
-    until("the key set to change", Duration::from_secs(5), || {
+    until("the key set to change", PATIENCE, || {
         let keys: Value =
             world.http().get("https://vouch.example.com/.well-known/jwks.json").send().unwrap().json().unwrap();
         let published = keys["keys"].as_array().unwrap();

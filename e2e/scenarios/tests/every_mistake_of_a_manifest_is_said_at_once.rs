@@ -1,9 +1,11 @@
 //! Configuration is checked as a whole, and a running issuer never takes a wrong one.
 
-use std::time::Duration;
-
 use serde_json::json;
-use vouch_scenarios::{World, manifest::Manifest, wait::until};
+use vouch_scenarios::{
+    World,
+    manifest::Manifest,
+    wait::{PATIENCE, until},
+};
 
 #[test]
 fn every_mistake_of_a_manifest_is_said_at_once() {
@@ -22,7 +24,7 @@ fn every_mistake_of_a_manifest_is_said_at_once() {
     }
 
     world.issuer.reload();
-    until("the log to say so", Duration::from_secs(5), || world.issuer.log().contains("publishLead").then_some(()));
+    until("the log to say so", PATIENCE, || world.issuer.log().contains("publishLead").then_some(()));
     let session = world.http().get("https://vouch.example.com/.well-known/openid-configuration").send().unwrap();
     assert_eq!(session.status(), 200, "the old configuration stays in force");
 }
