@@ -78,8 +78,8 @@ reasons! {
         "Restore the Secret from a backup. If there is none, set the annotation that the message names: new keys are made, every session ends, and AWS refuses tokens until it has read the new keys.";
     KeySecretCorrupt(Warning): "The Secret with the signing keys is empty, or not what the operator wrote into it. It was left alone; pods go on with the last keys they read.",
         "Restore the Secret from a backup, or give its keys up with the annotation that the message names.";
-    ForeignKeys(Warning): "A Secret with the name that the issuer's keys have belongs to an issuer of another URL, or does not say whose it is. It was left alone.",
-        "Move it away, or annotate it with `vouch.sh/issuer-url` when it was restored by hand.";
+    ForeignKeys(Warning): "A Secret with the name that the issuer's keys or its root secret have belongs to an issuer of another URL, or does not say whose it is. It was left alone.",
+        "Move away what the message names, or annotate it with `vouch.sh/issuer-url` when it was restored by hand.";
     KeysRestored(Warning): "The Secret publishes a key that was revoked: it was restored from an older backup. Nothing rotates.",
         "Revoke the key again (`kubectl vouch revoke-key KEY -n NAMESPACE`), or restore a later backup.";
     RootSecretCorrupt(Warning): "The Secret from which sealed state is derived does not have 32 bytes. It was left alone.",

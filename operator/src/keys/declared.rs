@@ -14,7 +14,10 @@ use vouch_crds::{
 use vouch_issuer::admin::FrontEnd;
 use vouch_keyring::{KeyPolicy, KeySet, Kid, PolicyError};
 
-use super::{fault::KeyFault, orders::Orders};
+use super::{
+    fault::{KeyFault, Stranger},
+    orders::Orders,
+};
 use crate::tolerant::{Tolerant, Unreadable};
 
 /// Nobody can tell how keys are to rotate.
@@ -127,6 +130,12 @@ impl Declared {
     pub fn restored(&self, kid: &Kid) -> KeyFault {
         let again = self.front_end().command(format_args!("revoke-key {kid}"));
         KeyFault::Restored { secret: signing_keys::name(&self.name), kid: kid.clone(), again }
+    }
+
+    /// The fault of a Secret that is another issuer's.
+    #[must_use]
+    pub fn foreign(&self, secret: String, found: Option<String>) -> KeyFault {
+        KeyFault::Foreign { strangers: vec![Stranger { secret, found }], url: self.url.clone() }
     }
 
     /// How commands about it are written.

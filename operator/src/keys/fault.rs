@@ -1,5 +1,7 @@
 //! Why the operator lets the keys of an issuer be. Pods go on with the last keys they could read, and a person decides.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use vouch_crds::names::annotation;
 use vouch_keyring::{DocumentError, Kid};
@@ -32,19 +34,12 @@ pub enum KeyFault {
         /// What the order to give its keys up must name.
         initialized_at: Option<Timestamp>,
     },
-    /// The Secret is not this issuer's.
-    #[error(
-        "Secret {secret} {whose}, and this VouchIssuer is {url}: nothing of it was changed. Move it away, or delete it, \
-         if its keys are not needed; if it was restored by hand, annotate it with {issuer_url}: {url}",
-        whose = whose(found.as_deref()),
-        issuer_url = annotation::ISSUER_URL
-    )]
+    /// A Secret is not this issuer's, or neither is.
+    #[error("{}", foreign(.strangers, .url))]
     Foreign {
-        /// The Secret.
-        secret: String,
-        /// Whose it says that it is.
-        found: Option<String>,
-        /// Whose it should be.
+        /// Which, and whose they are.
+        strangers: Vec<Stranger>,
+        /// Whose they should be.
         url: String,
     },
     /// The Secret publishes a key again that must not come back.
@@ -74,6 +69,15 @@ pub enum KeyFault {
     },
 }
 
+/// A Secret with a name that is needed, of another issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// Its name.
+    pub secret: String,
+    /// Whose it says that it is.
+    pub found: Option<String>,
+}
+
 /// Why a Secret cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
@@ -97,6 +101,29 @@ impl KeyFault {
             Self::RootDamaged { .. } => Reason::RootSecretCorrupt,
         }
     }
+
+    /// With what is in the way as well: whoever moves one foreign Secret away would only then hear of the other.
+    #[must_use]
+    pub fn and(mut self, other: Option<&Self>) -> Self {
+        if let (Self::Foreign { strangers, .. }, Some(Self::Foreign { strangers: others, .. })) = (&mut self, other) {
+            strangers.extend_from_slice(others);
+        }
+        self
+    }
+}
+
+fn foreign(strangers: &[Stranger], url: &str) -> String {
+    let told: Vec<String> = strangers.iter().map(ToString::to_string).collect();
+    let (left, them, keys, restored) = match strangers {
+        [_] => ("nothing of it", "it", "its keys are", "it was"),
+        _ => ("neither", "both", "their keys are", "they were"),
+    };
+    format!(
+        "{}, and this VouchIssuer is {url}: {left} was changed. Move {them} away, or delete {them}, if {keys} not \
+         needed; if {restored} restored by hand, annotate {them} with {}: {url}",
+        told.join(", "),
+        annotation::ISSUER_URL
+    )
 }
 
 fn cure(secret: &str, initialized_at: Option<Timestamp>) -> String {
@@ -110,9 +137,15 @@ fn cure(secret: &str, initialized_at: Option<Timestamp>) -> String {
     }
 }
 
-fn whose(found: Option<&str>) -> String {
-    match found {
-        Some(url) => format!("belongs to the issuer {url}"),
-        None => format!("does not say whose it is (it has no annotation {})", annotation::ISSUER_URL),
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { secret, found } = self;
+        match found {
+            Some(url) => write!(f, "Secret {secret} belongs to the issuer {url}"),
+            None => {
+                let annotation = annotation::ISSUER_URL;
+                write!(f, "Secret {secret} does not say whose it is (it has no annotation {annotation})")
+            }
+        }
     }
 }

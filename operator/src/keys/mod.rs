@@ -242,8 +242,12 @@ async fn attempt(
             Err(error) => Some(error),
         },
     };
+    let of_root = match root {
+        RootPlan::Stand(fault) => Some(fault),
+        RootPlan::Keep | RootPlan::Make => None,
+    };
     let (keys, origin) = match plan {
-        KeyPlan::Stand(fault) => return Ok(Some(Kept::faulty(&declared.status, &fault))),
+        KeyPlan::Stand(fault) => return Ok(Some(Kept::faulty(&declared.status, &fault.and(of_root.as_ref())))),
         KeyPlan::Keep(keys) => (keys, adopted(&declared)),
         KeyPlan::Write(work) => {
             let origin = made(&work).or_else(|| adopted(&declared));
@@ -256,11 +260,7 @@ async fn attempt(
             (keys, origin)
         }
     };
-    let fault = match root {
-        RootPlan::Stand(fault) => Some(fault),
-        RootPlan::Keep | RootPlan::Make => None,
-    };
-    Ok(Some(Kept::of(&keys, origin, fault, &declared, now).although(without_root)))
+    Ok(Some(Kept::of(&keys, origin, of_root, &declared, now).although(without_root)))
 }
 
 /// What the issuer declares now.

@@ -89,7 +89,7 @@ pub fn plan(stored: Option<&KeySecret>, declared: &Declared, now: Timestamp) -> 
         };
     };
     if stored.url.as_ref() != Some(&declared.url) {
-        return KeyPlan::Stand(KeyFault::Foreign { secret, found: stored.url.clone(), url: declared.url.clone() });
+        return KeyPlan::Stand(declared.foreign(secret, stored.url.clone()));
     }
     match &stored.set {
         Err(_) if given_up => make(),
@@ -137,9 +137,6 @@ pub fn plan_root(root: &Root, declared: &Declared) -> RootPlan {
         Root::Absent => RootPlan::Make,
         Root::Sound => RootPlan::Keep,
         Root::Damaged(length) => RootPlan::Stand(KeyFault::RootDamaged { secret, length: *length }),
-        Root::Foreign(found) => {
-            let (found, url) = (Some(found.clone()), declared.url.clone());
-            RootPlan::Stand(KeyFault::Foreign { secret, found, url })
-        }
+        Root::Foreign(found) => RootPlan::Stand(declared.foreign(secret, Some(found.clone()))),
     }
 }

@@ -88,6 +88,12 @@ impl World {
         self.condition("KeysReady")
     }
 
+    fn keys_message(&self) -> String {
+        let conditions = self.status()["conditions"].as_array().cloned().unwrap_or_default();
+        let found = conditions.iter().find(|condition| condition["type"] == "KeysReady").unwrap();
+        found["message"].as_str().unwrap().to_owned()
+    }
+
     fn events(&self) -> Vec<String> {
         let paths = self.server.paths().into_iter().filter(|path| path.starts_with(EVENTS));
         paths.map(|path| self.server.get(&path).unwrap()["reason"].as_str().unwrap().to_owned()).collect()
@@ -248,6 +254,32 @@ async fn a_deleted_secret_is_reported_once_and_pods_are_still_looked_after() {
     assert_eq!(world.keys_ready(), "True AsDeclared");
     assert!(world.events().contains(&"KeysRecreated".to_owned()));
     assert_eq!(world.writes().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_issuer_made_anew_under_another_url_is_told_of_both_secrets_at_once() {
+    let world = World::made().await;
+    let mut anew = serde_json::to_value(issuer()).unwrap();
+    anew["spec"]["url"] = json!("https://new.example.com");
+    world.server.put(ISSUER, anew);
+    world.pass().await.unwrap();
+    assert_eq!(world.keys_ready(), "False ForeignKeys");
+    let belongs = |secret: &str| format!("Secret {secret} belongs to the issuer {URL}, ");
+    let (keys, root) = (belongs("login-signing-keys"), belongs("login-root-secret"));
+    let message = world.keys_message();
+    assert!(
+        message.starts_with(&format!("{keys}{root}and this VouchIssuer is https://new.example.com: ")),
+        "{message}"
+    );
+    assert!(message.contains(" Move both away, or delete both, if their keys are not needed; "), "{message}");
+
+    world.server.remove(KEYS);
+    world.pass().await.unwrap();
+    let message = world.keys_message();
+    assert!(message.starts_with(&format!("{root}and this ")) && message.contains(" Move it away, "), "{message}");
+    world.server.remove(ROOT);
+    world.pass().await.unwrap();
+    assert_eq!(world.keys_ready(), "True AsDeclared");
 }
 
 #[tokio::test]
