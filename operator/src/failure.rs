@@ -7,10 +7,12 @@ use std::{
     collections::HashMap,
     error::Error,
     hash::Hash,
+    iter,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
+use hyper_util::client::legacy;
 use kube::client::AuthError;
 
 use crate::{credentials, kubeconfig};
@@ -92,20 +94,25 @@ fn is_lost(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_))
 }
 
+const UNREACHED: &str = "the API server cannot be reached";
+
 /// A failure with its causes, as one sentence for people.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = sentence(error);
-    let mut cause = cause_of(error);
-    while let Some(error) = cause {
+    let mut text = String::new();
+    for error in iter::successors(Some(error), |error| cause_of(*error)).filter(|error| !says_nothing(*error)) {
         let next = sentence(error);
         if !text.ends_with(&next) {
-            text.push_str(": ");
+            text.push_str(if text.is_empty() { "" } else { ": " });
             text.push_str(&next);
         }
-        cause = cause_of(error);
     }
     text
+}
+
+/// The client says of a request at which step it failed; the cause says why.
+fn says_nothing(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<legacy::Error>().is_some_and(|error| error.source().is_some())
 }
 
 /// The status below an answer says the same once more, and so does what is below a missing configuration. What is below missing
@@ -123,6 +130,10 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref() {
         return without_credentials(error);
     }
+    if let Some(fault) = kubeconfig::scheme_fault(error) {
+        let answered = error.is::<kube::Error>();
+        return if answered { format!("{UNREACHED}: {fault}") } else { fault.to_owned() };
+    }
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) if !status.message.is_empty() => status.message.clone(),
         Some(kube::Error::Api(status)) => format!("the API server answered {} {}", status.code, status.reason),
@@ -133,7 +144,7 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
         }
         Some(kube::Error::InferKubeconfig(error)) => kubeconfig::fault(error, &kubeconfig::usual()),
         Some(kube::Error::Auth(error)) => without_credentials(error),
-        Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => "the API server cannot be reached".to_owned(),
+        Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => UNREACHED.to_owned(),
         _ => error.to_string(),
     }
 }

@@ -1,8 +1,12 @@
 //! What is wrong with a kubeconfig, in words for people. Those of the library are for programmers, and do not name the file.
 
-use std::{env, ffi::OsString};
+use std::{env, error::Error, ffi::OsString, io, iter};
 
-use kube::config::{KubeconfigError, LoadDataError};
+use http::{Response, StatusCode};
+use kube::{
+    config::{KubeconfigError, LoadDataError},
+    core::Status,
+};
 
 /// The variable that names kubeconfigs, of kubectl and of every client of Kubernetes.
 const KUBECONFIG: &str = "KUBECONFIG";
@@ -66,12 +70,102 @@ fn first_line(text: &str) -> &str {
     line.strip_prefix("error: ").unwrap_or(line)
 }
 
+/// Whether this error says that a cluster's `server` has the wrong scheme in the kubeconfig: a clause about that server, without
+/// a full stop, that says what to change. It looks at no cause of the error.
+#[must_use]
+pub fn scheme_fault(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    use rustls::{Error::InvalidMessage, InvalidMessage::InvalidContentType};
+    match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) if wants_tls(status) => return Some(WANTS_TLS),
+        _ => {}
+    }
+    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+        return Some(SPEAKS_NO_HTTP);
+    }
+    let mut inside = iter::successors(error.downcast_ref::<io::Error>(), |error| error.get_ref()?.downcast_ref());
+    let has_no_tls = |error: &io::Error| {
+        let tls = error.get_ref().and_then(|inside| inside.downcast_ref());
+        matches!(tls, Some(InvalidMessage(InvalidContentType)))
+    };
+    inside.any(has_no_tls).then_some(HAS_NO_TLS)
+}
+
+/// How servers that take nothing but TLS answer to a request without: those in Go, as the API server is, and nginx.
+fn wants_tls(status: &Status) -> bool {
+    let words = ["Client sent an HTTP request to an HTTPS server", "The plain HTTP request was sent to HTTPS port"];
+    status.code == 400 && words.iter().any(|words| status.message.contains(words))
+}
+
+/// The same of an answer that nobody has read: an API server says no word in a header of this one alone.
+#[must_use]
+pub fn scheme_fault_of<B>(answer: &Response<B>) -> Option<&'static str> {
+    let is_bare = answer.status() == StatusCode::BAD_REQUEST && answer.headers().is_empty();
+    is_bare.then_some(WANTS_TLS)
+}
+
+const WANTS_TLS: &str =
+    "it takes nothing but TLS, and the kubeconfig has http:// for it: begin the cluster's server there with https://";
+const SPEAKS_NO_HTTP: &str = "it does not answer in HTTP: if it takes nothing but TLS, begin the cluster's server in the kubeconfig with https://";
+const HAS_NO_TLS: &str = "it answers without TLS, and the kubeconfig has https:// for it: name the port that speaks TLS in \
+                          the cluster's server there, or begin that with http://, as for kubectl proxy";
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-    use kube::config::Kubeconfig;
+    use std::net::SocketAddr;
+
+    use axum::Router;
+    use kube::{Client, Config, config::Kubeconfig};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
 
     use super::*;
+    use crate::failure;
+
+    /// What the operator says of the server at an address that a kubeconfig has with a scheme.
+    async fn told(scheme: &str, address: SocketAddr) -> String {
+        let config = Config::new(format!("{scheme}://{address}").parse().unwrap());
+        failure::chain(&Client::try_from(config).unwrap().apiserver_version().await.unwrap_err())
+    }
+
+    /// What an API server says to whoever speaks to it without TLS.
+    pub(crate) const OF_GO_WITHOUT_TLS: &[u8] =
+        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+    /// A server that says `answer` to whoever asks, and hangs up.
+    pub(crate) async fn saying(answer: &'static [u8]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0);
+                stream.write_all(answer).await.unwrap();
+            }
+        }));
+        address
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_that_the_kubeconfig_has_with_https_is_told_in_a_sentence() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(tokio::spawn(async move { axum::serve(listener, Router::new()).await }));
+        let expected = format!("the API server cannot be reached: {HAS_NO_TLS}");
+        assert_eq!(told("https", address).await, expected);
+        let of_go = saying(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request").await;
+        assert_eq!(told("https", of_go).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_server_with_tls_that_the_kubeconfig_has_with_http_is_told_in_a_sentence() {
+        let expected = format!("the API server cannot be reached: {WANTS_TLS}");
+        assert_eq!(told("http", saying(OF_GO_WITHOUT_TLS).await).await, expected);
+        // unexpected_message, fatal (RFC 8446 §6).
+        let expected = format!("the API server cannot be reached: {SPEAKS_NO_HTTP}");
+        assert_eq!(told("http", saying(&[0x15, 3, 3, 0, 2, 2, 10]).await).await, expected);
+    }
 
     #[test]
     fn a_file_that_is_no_kubeconfig_is_told_on_one_line_with_the_place() {

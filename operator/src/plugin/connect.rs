@@ -10,6 +10,7 @@ use kube::{
 
 use tower::{buffer::BufferLayer, retry::RetryLayer};
 use vouch_issuer::{admin::FrontEnd, cluster::CONNECT_TIMEOUT};
+use vouch_issuer_api::shown::without_userinfo;
 
 use super::{args::ClusterArgs, patience::Patience, refusal::Refusals, trouble::Trouble};
 use crate::{credentials, kubeconfig};
@@ -26,7 +27,7 @@ pub struct Connection {
     pub client: Client,
     /// The namespace of the issuer.
     pub namespace: String,
-    /// The URL of the API server.
+    /// The URL of the API server, to show.
     pub server: String,
     /// What the API server said no to.
     pub refusals: Refusals,
@@ -56,7 +57,7 @@ impl Connection {
         config.read_timeout = Some(ANSWER_TIMEOUT);
         config.reset_reader_on_write = true;
         let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let server = without_userinfo(config.cluster_url.to_string().trim_end_matches('/'));
         let refusals = Refusals::default();
         let builder = ClientBuilder::try_from(config).map_err(|error| match error {
             kube::Error::Auth(why) => Trouble::NoCredentials { server: server.clone(), why: credentials::fault(&why) },
@@ -141,6 +142,26 @@ mod tests {
     use super::*;
     use crate::plugin::refusal::Refusal;
 
+    /// The way that a kubeconfig describes.
+    async fn connection(server: &str) -> Connection {
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = folder.path().join("config");
+        let context = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": server}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "users": [{"name": "test", "user": {}}],
+        });
+        std::fs::write(&kubeconfig, context.to_string()).unwrap();
+        Connection::open(&ClusterArgs { kubeconfig: Some(kubeconfig), ..ClusterArgs::default() }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_in_the_url_of_the_api_server_is_not_shown() {
+        let connection = connection("https://alice:secret@192.0.2.1:6443").await;
+        assert_eq!(connection.server, "https://…@192.0.2.1:6443");
+    }
+
     /// A pod, as `kubectl vouch` reads it of an API server that asks for `after` seconds of patience before it answers for
     /// the third time; and how often it was asked.
     async fn asked(after: &'static str) -> (Result<Pod, kube::Error>, Option<Refusal>, usize) {
@@ -156,17 +177,7 @@ mod tests {
             _ => (StatusCode::OK, [("Retry-After", "0")], Json(json!({"metadata": {"name": "a"}}))),
         });
         drop(tokio::spawn(async move { axum::serve(listener, starting).await }));
-        let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = folder.path().join("config");
-        let context = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": server}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-            "users": [{"name": "test", "user": {}}],
-        });
-        std::fs::write(&kubeconfig, context.to_string()).unwrap();
-        let args = ClusterArgs { kubeconfig: Some(kubeconfig), ..ClusterArgs::default() };
-        let connection = Connection::open(&args).await.unwrap();
+        let connection = connection(&server).await;
         let pod = Api::<Pod>::default_namespaced(connection.client.clone()).get("a").await;
         (pod, connection.refusals.take(), asked.load(Ordering::SeqCst))
     }

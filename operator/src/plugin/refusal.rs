@@ -15,7 +15,7 @@ use http::{Request, Response, StatusCode};
 use kube::client::{AuthError, Body};
 use tower::{BoxError, Layer, Service};
 
-use crate::{api::path::Target, credentials};
+use crate::{api::path::Target, credentials, kubeconfig};
 
 /// A right, as a rule of RBAC has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,11 @@ where
                 Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
                     refusals.note(Refusal::Unauthenticated);
                 }
-                Ok(_) => {}
+                Ok(response) => {
+                    if let Some(why) = kubeconfig::scheme_fault_of(response) {
+                        refusals.note(Refusal::Unreachable(why.to_owned()));
+                    }
+                }
                 Err(error) => refusals.note(unanswered(&**error)),
             }
             answer
@@ -143,14 +147,21 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> Refusal {
     });
     match auth {
         Some(error) => Refusal::NoCredentials(credentials::fault(error)),
-        None => Refusal::Unreachable(chain.last().map(ToString::to_string).unwrap_or_default()),
+        None => {
+            let scheme = chain.clone().find_map(|error| kubeconfig::scheme_fault(error));
+            let why = scheme.map(str::to_owned).or_else(|| chain.last().map(ToString::to_string));
+            Refusal::Unreachable(why.unwrap_or_default())
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use kube::{Config, client::ClientBuilder};
+
     use super::*;
+    use crate::kubeconfig::tests::{OF_GO_WITHOUT_TLS, saying};
 
     fn rule(method: &str, uri: &str) -> Rule {
         Rule::of(&Request::builder().method(method).uri(uri).body(()).unwrap())
@@ -165,6 +176,16 @@ mod tests {
             name: owned(name),
             namespace: owned(namespace),
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_nothing_but_tls_is_out_of_reach_without() {
+        let server = format!("http://{}", saying(OF_GO_WITHOUT_TLS).await);
+        let refusals = Refusals::default();
+        let builder = ClientBuilder::try_from(Config::new(server.parse().unwrap())).unwrap();
+        assert!(builder.with_layer(&refusals).build().apiserver_version().await.is_err());
+        let refusal = refusals.take();
+        assert!(matches!(&refusal, Some(Refusal::Unreachable(why)) if why.ends_with("with https://")), "{refusal:?}");
     }
 
     #[test]
