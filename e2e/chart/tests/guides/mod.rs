@@ -21,9 +21,9 @@ use crate::{
     support::{documents, render, the, tool},
 };
 
-/// What stands for the id of a signing key, and one.
-const KIDS: [&str; 2] = ["KID", "KEY"];
 const KID: &str = "Q7vxAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// What stands for something that a program looks at, and one of it.
+const PLACEHOLDERS: [(&str, &str); 3] = [("KID", KID), ("KEY", KID), ("NAMESPACE", "vouch")];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -72,8 +72,11 @@ fn commands(page: &Page) -> Vec<Typed> {
     let typed = |(script, whole)| {
         shell::commands(script).into_iter().map(move |words| {
             let words = words.into_iter().filter(|word| word != "…").skip_while(|word| word == "sudo");
-            let filled = words.map(|word| if KIDS.contains(&word.as_str()) { KID.to_owned() } else { word });
-            Typed { words: filled.collect(), whole }
+            let filled = |word: String| {
+                let placeholder = PLACEHOLDERS.iter().find(|(placeholder, _)| *placeholder == word);
+                placeholder.map_or(word, |(_, value)| (*value).to_owned())
+            };
+            Typed { words: words.map(filled).collect(), whole }
         })
     };
     scripts.flat_map(typed).filter(|typed| typed.words.len() > 1).collect()
