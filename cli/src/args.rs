@@ -1,15 +1,13 @@
 //! The command line. Syntax only: what a command means lives in [`crate::commands`].
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use vouch_iam::arn::RoleArn;
+use vouch_issuer_api::shown::without_passwords;
 
-use crate::{
-    issuer_url::{FromPerson, IssuerUrl},
-    region, session_length,
-};
+use crate::{issuer_url::IssuerUrl, region, session_length};
 
 /// Short-lived credentials from one tap of a security key.
 #[derive(Debug, Parser)]
@@ -21,6 +19,16 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Reads a command line, of which the first word is the program.
+    ///
+    /// # Errors
+    /// When it is wrong, or asks for the help or the version. No password that it has is shown.
+    pub fn read(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words).map_err(without_passwords)
+    }
 }
 
 /// Every command.
@@ -116,7 +124,7 @@ impl Output {
 #[derive(Debug, Args)]
 pub struct EnrollArgs {
     /// The issuer, such as https://vouch.example.com
-    #[arg(value_name = "URL", value_parser = FromPerson)]
+    #[arg(value_name = "URL", value_parser = IssuerUrl::from_person)]
     pub url: IssuerUrl,
     /// The invite code: other users of this machine can see it here. Without it you are asked; when standard input is
     /// no terminal, its first line is the code. A terminal is needed all the same, for the PIN of the key
@@ -137,7 +145,7 @@ pub struct EnrollArgs {
 #[derive(Debug, Args)]
 pub struct LoginArgs {
     /// The issuer, on a machine that does not know it yet (default: the configured one)
-    #[arg(value_name = "URL", value_parser = FromPerson)]
+    #[arg(value_name = "URL", value_parser = IssuerUrl::from_person)]
     pub url: Option<IssuerUrl>,
     /// Sign in again although you are signed in
     #[arg(long)]
@@ -377,18 +385,32 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_url_is_not_repeated() {
+    fn a_password_in_a_url_is_not_repeated_wherever_it_stands() {
+        let told = |line: &[&str]| Arguments::read([&["vouch"], line].concat()).unwrap_err().to_string();
+        let known = "vouch.example.com";
         for url in
             ["https://alice:secret@vouch.example.com", "http://alice:secret@vouch.example.com", "alice:secret@vouch"]
         {
-            for command in ["enroll", "login"] {
-                let error = Arguments::try_parse_from(["vouch", command, url]).unwrap_err().to_string();
-                assert!(error.contains("…@vouch") && !error.contains("alice") && !error.contains("secret"), "{error}");
+            for line in [
+                &["enroll", url][..],
+                &["login", url],
+                &["logout", url],
+                &["enroll", known, url],
+                &[url],
+                &["keys", url],
+            ] {
+                let told = told(line);
+                assert!(told.contains("…@vouch") && !told.contains("alice") && !told.contains("secret"), "{told}");
             }
         }
-        let option = "--issuer=https://alice:secret@vouch.example.com";
-        let error = Arguments::try_parse_from(["vouch", "login", option]).unwrap_err().to_string();
-        assert!(!error.contains("secret"), "{error}");
+        let told = told(&["login", "--issuer=https://alice:secret@vouch.example.com"]);
+        assert!(!told.contains("secret"), "{told}");
+    }
+
+    #[test]
+    fn a_person_in_the_place_of_the_issuer_is_named() {
+        let told = Arguments::read(["vouch", "login", "alice@example.com"]).unwrap_err().to_string();
+        assert!(told.contains("invalid value 'alice@example.com'"), "{told}");
     }
 
     #[test]

@@ -3,12 +3,8 @@
 //! `iss`, the discovery document, the AWS provider and the WebAuthn origin are all compared with it. A URL library
 //! would add a slash at the end, so the text is kept as it was given and only checked.
 
-use std::{ffi::OsStr, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use clap::{
-    Arg, Command,
-    builder::{StringValueParser, TypedValueParser},
-};
 use serde::{Deserialize, Serialize, de};
 use url::Url;
 use vouch_issuer_api::{invite, shown::without_userinfo};
@@ -127,24 +123,14 @@ impl FromStr for IssuerUrl {
             return Err(IssuerUrlError::NotUrl(shown()));
         }
         let canonical = url.as_str().trim_end_matches('/');
+        // No issuer has one in its path: what is before it was meant for a user and a password.
+        if canonical.contains('@') {
+            return Err(IssuerUrlError::NotUrl(shown()));
+        }
         if canonical != text {
             return Err(IssuerUrlError::NotCanonical { given: shown(), canonical: canonical.to_owned() });
         }
         Ok(Self { text: text.to_owned(), url })
-    }
-}
-
-/// [`IssuerUrl::from_person`] for a command line. clap repeats a text that it refuses, and is given it without a password.
-#[derive(Debug, Clone)]
-pub struct FromPerson;
-
-impl TypedValueParser for FromPerson {
-    type Value = IssuerUrl;
-
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<IssuerUrl, clap::Error> {
-        let text = StringValueParser::new().parse_ref(command, arg, value)?;
-        let issuer = IssuerUrl::from_person(&text);
-        (move |_: &str| issuer.clone()).parse_ref(command, arg, OsStr::new(&without_userinfo(&text)))
     }
 }
 
@@ -235,6 +221,9 @@ mod tests {
             "https://alice:secret@vouch example.com",
             "alice:secret@vouch.example.com",
             "alice:secret@vouch.example.com/eu",
+            "https:/alice:secret@vouch.example.com",
+            "https://alice:1/secret@vouch.example.com",
+            "alice:se://cret@vouch.example.com",
         ] {
             for error in [text.parse::<IssuerUrl>().unwrap_err(), IssuerUrl::from_person(text).unwrap_err()] {
                 let told = format!("{error} {error:?}");

@@ -31,8 +31,6 @@ pub mod wording;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser as _;
-
 use crate::{args::Arguments, config::Config, error::Category};
 
 /// Runs the command line `argv`, the program's name included, and says how it went.
@@ -41,7 +39,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
     if let Some(code) = hot_path::run(&argv) {
         return code;
     }
-    let arguments = match Arguments::try_parse_from(argv) {
+    let arguments = match Arguments::read(argv) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version go to stdout and are no failure.

@@ -3,12 +3,9 @@
 //! It asks what AWS asks, over the same TLS, and is as strict: a verifier compares the issuer byte for byte and takes no
 //! key that it cannot read. It sends nothing secret and writes nothing.
 
-use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use clap::{
-    Arg, Args, Command,
-    builder::{StringValueParser, TypedValueParser},
-};
+use clap::Args;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore};
@@ -25,7 +22,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Args)]
 pub(super) struct CheckEndpointArgs {
     /// The issuer's URL, exactly as `spec.url` has it
-    #[arg(value_parser = ExactUrl)]
     url: IssuerUrl,
     /// Connect to this HOST:PORT in place of the URL's, such as a Service in the cluster
     #[arg(long, value_name = "HOST:PORT")]
@@ -33,20 +29,6 @@ pub(super) struct CheckEndpointArgs {
     /// Certificate authorities in PEM, in place of the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-}
-
-/// Reads an issuer's URL as it stands. clap repeats a text that it refuses, and is given it without a password.
-#[derive(Clone)]
-struct ExactUrl;
-
-impl TypedValueParser for ExactUrl {
-    type Value = IssuerUrl;
-
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<IssuerUrl, clap::Error> {
-        let text = StringValueParser::new().parse_ref(command, arg, value)?;
-        let url = text.parse::<IssuerUrl>();
-        (move |_: &str| url.clone()).parse_ref(command, arg, OsStr::new(&without_userinfo(&text)))
-    }
 }
 
 /// What is wrong with an issuer, or with the way to it.
@@ -168,7 +150,7 @@ async fn connect(args: &CheckEndpointArgs) -> Result<Client, Failure> {
 
 /// Leads requests for `host` to `target`. The certificate must be that of `host` all the same.
 async fn lead_to(client: ClientBuilder, host: &str, target: &str) -> Result<ClientBuilder, EndpointError> {
-    let unresolved = |error| EndpointError::Unresolved(target.to_owned(), error);
+    let unresolved = |error| EndpointError::Unresolved(without_userinfo(target), error);
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host(target).await.map_err(unresolved)?.collect();
     Ok(client.no_proxy().resolve_to_addrs(host, &addresses))
 }

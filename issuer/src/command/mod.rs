@@ -234,7 +234,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         // Standard output is the audit trail's under `serve`.
         Err(error) => {
-            return usage::report(&error, usage::asks_for_json(&words) && !words.iter().any(|word| word == "serve"));
+            return usage::report(error, usage::asks_for_json(&words) && !words.iter().any(|word| word == "serve"));
         }
     };
     start_log(&cli);

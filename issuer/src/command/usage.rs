@@ -9,20 +9,22 @@ use std::{
 
 use clap::error::ErrorKind;
 use serde_json::{Value, json};
+use vouch_issuer_api::shown::without_passwords;
 
 /// The exit status of a command line that is wrong.
 const WRONG: u8 = 2;
 
 /// Says what is wrong with a command line, on standard output too when that has JSON, or prints the help or the version that
-/// it asks for. There is nowhere to report to when a stream is closed.
+/// it asks for. No password on the line is repeated. There is nowhere to report to when a stream is closed.
 #[must_use]
-pub fn report(error: &clap::Error, with_json: bool) -> ExitCode {
+pub fn report(error: clap::Error, with_json: bool) -> ExitCode {
+    let error = without_passwords(error);
     let _ = error.print();
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
     if with_json {
-        let _ = writeln!(io::stdout(), "{:#}", answer(error));
+        let _ = writeln!(io::stdout(), "{:#}", answer(&error));
     }
     ExitCode::from(WRONG)
 }

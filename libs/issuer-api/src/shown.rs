@@ -1,11 +1,14 @@
 //! How what people typed is shown to them: never with a password.
 
+#[cfg(feature = "clap")]
+use clap::error::ContextValue;
+
 /// A text that was given as a URL, without the user and the password that may stand in it:
 /// `https://alice:secret@vouch.example.com` as `https://…@vouch.example.com`. A text that is no URL may hold a password in any
 /// place before its last `@`.
 #[must_use]
 pub fn without_userinfo(text: &str) -> String {
-    let (scheme, rest) = text.find("://").map_or(("", text), |end| text.split_at(end + "://".len()));
+    let (scheme, rest) = split_scheme(text);
     let Some((before, place)) = rest.rsplit_once('@') else {
         return text.to_owned();
     };
@@ -14,8 +17,41 @@ pub fn without_userinfo(text: &str) -> String {
     if is_path { text.to_owned() } else { format!("{scheme}…@{place}") }
 }
 
+/// The scheme of a URL with `://`, and the rest (RFC 3986 §3.1); no scheme where there is none.
+fn split_scheme(text: &str) -> (&str, &str) {
+    let (scheme, rest) = text.find("://").map_or(("", text), |end| text.split_at(end + "://".len()));
+    let name = scheme.strip_suffix("://").unwrap_or_default();
+    let is_scheme = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if is_scheme { (scheme, rest) } else { ("", text) }
+}
+
+/// A refusal of a command line, which repeats words of it, without the passwords in them, wherever on the line they stand. A
+/// word that is an e-mail address is left as it is.
+#[cfg(feature = "clap")]
+#[must_use]
+pub fn without_passwords(mut refusal: clap::Error) -> clap::Error {
+    let of_word = |word: &str| {
+        let has_password = word.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
+        has_password.then(|| without_userinfo(word))
+    };
+    let all: Vec<_> = refusal.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in all {
+        let shown = match &value {
+            ContextValue::String(word) => of_word(word).map(ContextValue::String),
+            // Advice that repeats the word in the midst of a sentence is of no use without it.
+            _ => of_word(&value.to_string()).map(|_| ContextValue::None),
+        };
+        if let Some(shown) = shown {
+            let _ = refusal.insert(kind, shown);
+        }
+    }
+    refusal
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -28,6 +64,9 @@ mod tests {
             ("alice:secret@proxy.example.com:3128", "…@proxy.example.com:3128"),
             ("alice:s/ecret@vouch.example.com", "…@vouch.example.com"),
             ("https:alice:secret@vouch.example.com", "…@vouch.example.com"),
+            ("alice:se://cret@vouch.example.com", "…@vouch.example.com"),
+            ("://alice:secret@vouch.example.com", "…@vouch.example.com"),
+            ("--url=https://alice:secret@vouch.example.com", "…@vouch.example.com"),
         ] {
             assert_eq!(without_userinfo(text), shown);
         }
@@ -38,5 +77,31 @@ mod tests {
         for text in ["https://vouch.example.com/eu", "vouch.example.com", "", "/home/alice@work/vouch"] {
             assert_eq!(without_userinfo(text), text);
         }
+    }
+
+    #[cfg(feature = "clap")]
+    #[test]
+    fn no_word_of_a_command_line_is_repeated_with_a_password() {
+        let line = || {
+            let number = clap::Arg::new("number").long("number").value_parser(clap::value_parser!(u8));
+            clap::Command::new("program").arg(number).subcommand(clap::Command::new("act"))
+        };
+        let told = |words: &[&str]| {
+            let refusal = line().try_get_matches_from([&["program"], words].concat()).unwrap_err();
+            without_passwords(refusal).to_string()
+        };
+        for word in ["https://alice:secret@vouch", "alice:se cret@vouch", "https://alice:se'cret@vouch"] {
+            let option = format!("--number={word}");
+            let unknown = format!("--{word}");
+            for words in [&[word][..], &["act", word], &["--number", word], &[&option], &[&unknown], &["act", &unknown]]
+            {
+                let told = told(words);
+                assert!(
+                    told.contains("…@vouch") && !told.contains("alice") && !told.contains("cret"),
+                    "{words:?}: {told}"
+                );
+            }
+        }
+        assert!(told(&["alice@example.com"]).contains("'alice@example.com'"), "{}", told(&["alice@example.com"]));
     }
 }

@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
     let cli = match Cli::read(&words) {
         Ok(cli) => cli,
-        Err(error) => return usage::report(&error, usage::asks_for_json(&words)),
+        Err(error) => return usage::report(error, usage::asks_for_json(&words)),
     };
     let output = cli.output;
     match run(cli) {
