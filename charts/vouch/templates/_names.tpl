@@ -40,26 +40,11 @@ annotations:
 {{/* A whole reference: (dict "root" $ "image" .Values.image). */}}
 {{- define "vouch.image" -}}
 {{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
-{{- $name := ternary .image.repository (printf "%s/%s" $registry .image.repository) (empty $registry) -}}
+{{- $name := ternary .image.repository (printf "%s/%s" (trimSuffix "/" $registry) .image.repository) (empty $registry) -}}
 {{- if .image.digest -}}
 {{- printf "%s@%s" $name .image.digest -}}
 {{- else -}}
 {{- printf "%s:%s" $name (.image.tag | default .root.Chart.AppVersion) -}}
-{{- end -}}
-{{- end -}}
-
-{{/*
-Refuses what can only be a slip in `global`, where the schema must leave other charts their members: a name that this chart
-reads, with other capitals, while what it reads is empty.
-*/}}
-{{- define "vouch.slips" -}}
-{{- $global := .Values.global -}}
-{{- range $read := list "imageRegistry" "imagePullSecrets" -}}
-{{- range $name := keys $global | sortAlpha -}}
-{{- if and (ne $name $read) (eq (lower $name) (lower $read)) (empty (get $global $read)) -}}
-{{- fail (printf "global.%s is read by nothing: write global.%s" $name $read) -}}
-{{- end -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -73,10 +73,33 @@ fn example_is_taken(cluster: &ControlPlane) {
     cluster.told(&["apply", "--dry-run=server", "--validate=strict", "--filename", example.to_str().unwrap()]);
 }
 
+/// A reference with a slash may be one that the person has put into Docker Hub, and with a host it is none of its own.
+fn notes_name_the_images_that_are_nowhere(notes: impl Fn(&str) -> String) {
+    let version = env!("CARGO_PKG_VERSION");
+    let nowhere = |value: &str, repository: &str| {
+        let image = format!("{repository}:{version}");
+        format!(
+            "{image} looks for it in Docker Hub, in general, where it is not: set global.imageRegistry or {value}.registry."
+        )
+    };
+    let (operator, issuer) = (nowhere("image", "vouch-operator"), nowhere("issuerImage", "vouch-issuer"));
+    for (set, missing) in [
+        ("", vec![&operator, &issuer]),
+        ("image.registry=registry.example.com", vec![&issuer]),
+        ("image.repository=registry.example.com/vouch-operator", vec![&issuer]),
+        ("issuerImage.repository=registry.example.com/vouch/vouch-issuer", vec![&operator]),
+        ("image.repository=example/operator,issuerImage.registry=example", vec![]),
+        ("global.imageRegistry=registry.example.com/vouch/", vec![]),
+    ] {
+        let notes = notes(set);
+        assert!(missing.iter().all(|sentence| notes.contains(*sentence)), "{set}: {notes}");
+        assert_eq!(notes.matches("Docker Hub").count(), missing.len(), "{set}: {notes}");
+    }
+}
+
 /// The issuer in the notes: the first thing that people are told to apply.
 fn issuer_of_the_notes(notes: &str) -> Value {
     assert!(notes.contains("acts upon the objects of vouch."), "{notes}");
-    assert!(notes.contains("where it is not: set global.imageRegistry"), "{notes}");
     let indented = notes.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.contains("kubectl"));
     let manifest: String = indented.map(|line| format!("{line}\n")).collect();
     let issuer = documents(&manifest).remove(0);
@@ -118,6 +141,9 @@ fn an_uninstall_keeps_what_people_have_made(cluster: &ControlPlane) {
             assert!(output.status.success(), "{} {arguments:?}: {words}", helm.version());
             String::from_utf8(output.stdout).unwrap()
         };
+        notes_name_the_images_that_are_nowhere(|set| {
+            run(&["install", "vouch", chart, "--dry-run=server", "--set", set])
+        });
         let notes = run(&["install", "vouch", chart]);
         cluster.told(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "vouchusers.vouch.sh"]);
         cluster.takes(&user, &[]);

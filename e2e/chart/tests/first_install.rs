@@ -13,9 +13,8 @@ use vouch_control_plane::{ControlPlane, until};
 use crate::support::{Helm, helms};
 
 const STATUS: &str = "helm status vouch -n vouch";
-const INSTALL: &str = "helm install vouch charts/vouch -n vouch -f values.yaml --wait";
-const FIRST_INSTALL: &str = "helm install vouch charts/vouch -n vouch --create-namespace -f values.yaml --wait";
-const UPGRADE: &str = "helm upgrade --install vouch charts/vouch -n vouch -f values.yaml --wait";
+const INSTALL: &str = "helm install vouch charts/vouch -n vouch --create-namespace -f values.yaml --wait";
+const UPGRADE: &str = "helm upgrade --install vouch charts/vouch -n vouch --create-namespace -f values.yaml --wait";
 const UNINSTALL: &str = "helm uninstall vouch -n vouch";
 /// No pod becomes ready without nodes.
 const SOON: [&str; 2] = ["--timeout", "2s"];
@@ -35,7 +34,10 @@ impl<'a> Reader<'a> {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("values.yaml"), "global: {imageRegistry: registry.example.com/vouch}\n").unwrap();
         let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/install.md");
-        Self { helm, home, kubeconfig, guide: fs::read_to_string(guide).unwrap() }
+        let guide = fs::read_to_string(guide).unwrap();
+        let twice = guide.lines().filter(|line| line.trim() == INSTALL).count();
+        assert_eq!(twice, 2, "the guide tells it for the first time, and to begin anew: {INSTALL}");
+        Self { helm, home, kubeconfig, guide }
     }
 
     /// The words of a line of the guide, with the chart and the values of this machine.
@@ -80,41 +82,63 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Nobody has made the namespace, and Helm stops before it makes it.
+fn mistakes_before_there_is_a_namespace(reader: &Reader<'_>, cluster: &ControlPlane) {
+    let has_namespace = || cluster.kubectl(&["get", "namespace", "vouch"]).is_success();
+    let excerpt = "values don't meet the specifications of the schema";
+    let words = reader.fails(INSTALL, &["--set", "replica=2"], excerpt);
+    assert!(words.contains("'replica'") && reader.has_no_release() && !has_namespace(), "{words}");
+    assert!(reader.guide.contains("\nTo begin anew instead, where `helm status` shows a release:\n"));
+    let nothing = reader.types(UNINSTALL, &[]);
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("release: not found"), "{nothing:?}");
+    reader.succeeds(UPGRADE, &WITHOUT_PODS);
+    reader.succeeds(UNINSTALL, &[]);
+    cluster.told(&["delete", "namespace", "vouch"]);
+
+    // The definitions are those of a release that is gone.
+    let take_over = [&WITHOUT_PODS[..], &["--take-ownership"]].concat();
+    let run = |arguments: &[&str]| {
+        let output = reader.helm.run(&[arguments, &["--namespace=default"]].concat(), Some(reader.kubeconfig));
+        assert!(output.status.success(), "{output:?}");
+    };
+    let chart = vouch_chart::chart();
+    run(&[&["install", "earlier", chart.to_str().unwrap()], &take_over[..]].concat());
+    run(&["uninstall", "earlier"]);
+    let excerpt = "exists and cannot be imported into the current release";
+    let words = reader.fails(INSTALL, &WITHOUT_PODS, excerpt);
+    assert!(words.contains("earlier") && reader.has_no_release() && !has_namespace(), "{words}");
+    reader.succeeds(UPGRADE, &take_over);
+    reader.succeeds(UNINSTALL, &[]);
+}
+
 fn pods_that_do_not_become_ready(reader: &Reader<'_>) {
-    reader.fails(FIRST_INSTALL, &SOON, "context deadline exceeded");
+    let slip = [&SOON[..], &["--set", "global.imagePullsecrets={registry}"]].concat();
+    reader.fails(INSTALL, &slip, "context deadline exceeded");
     assert!(reader.has_status("failed"));
+    let notes = reader.succeeds(STATUS, &[]);
+    let says = "\nThis chart does not read global.imagePullsecrets: it reads global.imagePullSecrets.\n";
+    assert!(notes.contains(says), "{notes}");
     let again = reader.types(INSTALL, &SOON);
     assert!(String::from_utf8_lossy(&again.stderr).contains("use a name that is still in use"), "{again:?}");
     let notes = reader.succeeds(UPGRADE, &WITHOUT_PODS);
     assert!(reader.has_status("deployed"));
     assert!(notes.contains("image is registry.example.com/vouch/vouch-operator:"), "{notes}");
-    assert!(!notes.contains("Docker Hub"), "{notes}");
+    assert!(!notes.contains("Docker Hub") && !notes.contains("does not read"), "{notes}");
     assert!(reader.succeeds(UNINSTALL, &[]).contains("kept due to the resource policy"));
     assert!(reader.has_no_release());
 }
 
-fn mistakes_before_anything_is_installed(reader: &Reader<'_>, cluster: &ControlPlane) {
-    let words = reader.fails(INSTALL, &["--set", "replica=2"], "values don't meet the specifications of the schema");
-    assert!(words.contains("'replica'") && reader.has_no_release(), "{words}");
-
+fn somebody_without_rights_outside_of_the_namespace(reader: &Reader<'_>, cluster: &ControlPlane) {
     cluster.told(&["create", "rolebinding", "alice", "--clusterrole=admin", "--user=alice", "--namespace=vouch"]);
     let kubeconfig = cluster.kubeconfig_of_user("alice");
     let alice = Reader::new(reader.helm, &kubeconfig);
-    alice.fails(INSTALL, &SOON, "is forbidden");
+    let outside = alice.fails(INSTALL, &SOON, "is forbidden");
+    assert!(outside.contains("customresourcedefinitions"), "{outside}");
+    let inside = [&SOON[..], &["--set", "crds.install=false,rbac.userRoles.create=false"]].concat();
+    let namespace = alice.fails(INSTALL, &inside, "is forbidden");
+    assert!(namespace.contains("resource \"namespaces\""), "{namespace}");
+    assert!(reader.has_no_release());
     cluster.told(&["delete", "rolebinding", "alice", "--namespace=vouch"]);
-
-    // The definitions are those of a release that is gone.
-    let take_over = [&WITHOUT_PODS[..], &["--take-ownership"]].concat();
-    let run =
-        |arguments: &[&str]| reader.helm.run(&[arguments, &["--namespace=vouch"]].concat(), Some(reader.kubeconfig));
-    let chart = vouch_chart::chart();
-    assert!(run(&[&["install", "earlier", chart.to_str().unwrap()], &take_over[..]].concat()).status.success());
-    assert!(run(&["uninstall", "earlier"]).status.success());
-    let excerpt = "exists and cannot be imported into the current release";
-    let words = reader.fails(INSTALL, &WITHOUT_PODS, excerpt);
-    assert!(words.contains("earlier") && reader.has_no_release(), "{words}");
-    reader.succeeds(INSTALL, &take_over);
-    reader.succeeds(UNINSTALL, &[]);
 }
 
 fn a_namespace_that_does_not_exist(reader: &Reader<'_>, cluster: &ControlPlane) {
@@ -149,11 +173,13 @@ fn a_first_installation_that_fails_goes_on_as_the_guide_says() {
     });
     for helm in &helms() {
         let reader = Reader::new(helm, cluster.kubeconfig());
+        mistakes_before_there_is_a_namespace(&reader, &cluster);
         pods_that_do_not_become_ready(&reader);
         cluster.takes(&user, &[]);
-        mistakes_before_anything_is_installed(&reader, &cluster);
+        somebody_without_rights_outside_of_the_namespace(&reader, &cluster);
         a_namespace_that_does_not_exist(&reader, &cluster);
         a_helm_that_is_killed(&reader);
         cluster.told(&["get", "vouchuser", "alice", "--namespace=vouch"]);
+        cluster.told(&["delete", "namespace", "vouch"]);
     }
 }

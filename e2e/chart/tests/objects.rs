@@ -83,7 +83,7 @@ fn every_pod_is_restricted_as_the_pod_security_standard_says() {
 #[test]
 fn one_switch_changes_the_registry_of_every_image() {
     let mut set = EVERYTHING.to_vec();
-    set.extend(["global.imageRegistry=registry.example.com:5000/mirror", "global.imagePullSecrets={pull}"]);
+    set.extend(["global.imageRegistry=registry.example.com:5000/mirror/", "global.imagePullSecrets={pull}"]);
     let objects = render(&set);
     let version = env!("CARGO_PKG_VERSION");
     for (title, pod) in pods(&objects) {
