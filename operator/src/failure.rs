@@ -12,10 +12,15 @@ use std::{
     time::Duration,
 };
 
+use http::Uri;
 use hyper_util::client::legacy;
 use kube::client::AuthError;
+use vouch_issuer_api::shown::without_userinfo;
 
-use crate::{credentials, kubeconfig};
+use crate::{
+    credentials,
+    kubeconfig::{self, NamedBy, ServerFault},
+};
 
 /// What helps against a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,9 +135,9 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref() {
         return without_credentials(error);
     }
-    if let Some(fault) = kubeconfig::scheme_fault(error) {
-        let answered = error.is::<kube::Error>();
-        return if answered { format!("{UNREACHED}: {fault}") } else { fault.to_owned() };
+    if let Some(fault) = ServerFault::shown_by(error) {
+        let (answered, told) = (error.is::<kube::Error>(), fault.told(NamedBy::usual()));
+        return if answered { format!("{UNREACHED}: {told}") } else { told.to_owned() };
     }
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) if !status.message.is_empty() => status.message.clone(),
@@ -144,6 +149,9 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
         }
         Some(kube::Error::InferKubeconfig(error)) => kubeconfig::fault(error, &kubeconfig::usual()),
         Some(kube::Error::Auth(error)) => without_credentials(error),
+        Some(
+            kube::Error::ProxyProtocolDisabled { proxy_url, .. } | kube::Error::ProxyProtocolUnsupported { proxy_url },
+        ) => through_a_proxy(proxy_url),
         Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => UNREACHED.to_owned(),
         _ => error.to_string(),
     }
@@ -161,6 +169,16 @@ fn without_configuration(is_for_a_token: bool, why: &str) -> String {
 
 fn without_credentials(error: &AuthError) -> String {
     format!("there are no credentials for the API server: {}", credentials::fault(error))
+}
+
+/// The URL of a proxy may have a password, and the library quotes it.
+fn through_a_proxy(proxy: &Uri) -> String {
+    format!(
+        "it leads through the proxy {}, and no proxy is used on the way to an API server. Name a kubeconfig without proxy-url, \
+         and unset HTTPS_PROXY; where there is no other way, `kubectl proxy` goes through the proxy: start it, and name \
+         http://127.0.0.1:8001 as the cluster's server",
+        without_userinfo(proxy.to_string().trim_end_matches('/'))
+    )
 }
 
 /// The first wait after a transient failure.

@@ -70,24 +70,91 @@ fn first_line(text: &str) -> &str {
     line.strip_prefix("error: ").unwrap_or(line)
 }
 
-/// Whether this error says that a cluster's `server` has the wrong scheme in the kubeconfig: a clause about that server, without
-/// a full stop, that says what to change. It looks at no cause of the error.
-#[must_use]
-pub fn scheme_fault(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    use rustls::{Error::InvalidMessage, InvalidMessage::InvalidContentType};
-    match error.downcast_ref::<kube::Error>() {
-        Some(kube::Error::Api(status)) if wants_tls(status) => return Some(WANTS_TLS),
-        _ => {}
+/// What is wrong with the URL of a server, as the server's answer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerFault {
+    /// It has `http://`, and the server takes nothing but TLS.
+    WantsTls,
+    /// It has `https://`, and the server answers without TLS.
+    HasNoTls,
+    /// What answers there is no server of HTTP, or one with TLS that says so in TLS alone.
+    SpeaksNoHttp,
+}
+
+/// Who names the URL of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// Kubernetes, to a pod; always with `https://`.
+    Kubernetes,
+    /// A kubeconfig.
+    Kubeconfig {
+        /// Whether with `http://`.
+        without_tls: bool,
+    },
+}
+
+impl NamedBy {
+    /// Who names it to this process, which does not know the URL.
+    #[must_use]
+    pub fn usual() -> Self {
+        if is_for_a_token() { Self::Kubernetes } else { Self::Kubeconfig { without_tls: false } }
     }
-    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-        return Some(SPEAKS_NO_HTTP);
+
+    /// The kubeconfig that has the URL `server`.
+    #[must_use]
+    pub fn kubeconfig_with(server: &str) -> Self {
+        Self::Kubeconfig { without_tls: server.starts_with("http://") }
     }
-    let mut inside = iter::successors(error.downcast_ref::<io::Error>(), |error| error.get_ref()?.downcast_ref());
-    let has_no_tls = |error: &io::Error| {
-        let tls = error.get_ref().and_then(|inside| inside.downcast_ref());
-        matches!(tls, Some(InvalidMessage(InvalidContentType)))
-    };
-    inside.any(has_no_tls).then_some(HAS_NO_TLS)
+}
+
+impl ServerFault {
+    /// What this error shows of the URL of the server that was asked. It looks at no cause of the error.
+    #[must_use]
+    pub fn shown_by(error: &(dyn Error + 'static)) -> Option<Self> {
+        use rustls::{Error::InvalidMessage, InvalidMessage::InvalidContentType};
+        match error.downcast_ref::<kube::Error>() {
+            Some(kube::Error::Api(status)) if wants_tls(status) => return Some(Self::WantsTls),
+            _ => {}
+        }
+        // Headers that are too large are HTTP.
+        let is_no_http = |error: &hyper::Error| error.is_parse() && !error.is_parse_too_large();
+        if error.downcast_ref().is_some_and(is_no_http) {
+            return Some(Self::SpeaksNoHttp);
+        }
+        let mut inside = iter::successors(error.downcast_ref::<io::Error>(), |error| error.get_ref()?.downcast_ref());
+        let has_no_tls = |error: &io::Error| {
+            let tls = error.get_ref().and_then(|inside| inside.downcast_ref());
+            matches!(tls, Some(InvalidMessage(InvalidContentType)))
+        };
+        inside.any(has_no_tls).then_some(Self::HasNoTls)
+    }
+
+    /// The same of an answer that nobody has read: an API server says no word in a header of this one alone.
+    #[must_use]
+    pub fn shown_by_answer<B>(answer: &Response<B>) -> Option<Self> {
+        let is_bare = answer.status() == StatusCode::BAD_REQUEST && answer.headers().is_empty();
+        is_bare.then_some(Self::WantsTls)
+    }
+
+    /// A clause about the server, without a full stop, that says what to change.
+    #[must_use]
+    pub const fn told(self, named_by: NamedBy) -> &'static str {
+        match (self, named_by) {
+            (Self::WantsTls, NamedBy::Kubeconfig { .. }) => {
+                "it takes nothing but TLS, and the kubeconfig has http:// for it: begin the cluster's server there with https://"
+            }
+            (Self::HasNoTls, NamedBy::Kubeconfig { .. }) => {
+                "it answers without TLS, and the kubeconfig has https:// for it: name the port that speaks TLS in the \
+                 cluster's server there, or begin that with http://, as for kubectl proxy"
+            }
+            (Self::SpeaksNoHttp, NamedBy::Kubeconfig { without_tls: true }) => {
+                "it does not answer in HTTP: if it takes nothing but TLS, begin the cluster's server in the kubeconfig with https://"
+            }
+            (Self::WantsTls, NamedBy::Kubernetes) => "it takes nothing but TLS, and was asked without",
+            (Self::HasNoTls, NamedBy::Kubernetes) => "it answers without TLS; look at the server's address and port",
+            (Self::SpeaksNoHttp, _) => "it does not answer in HTTP; look at the server's address and port",
+        }
+    }
 }
 
 /// How servers that take nothing but TLS answer to a request without: those in Go, as the API server is, and nginx.
@@ -96,23 +163,10 @@ fn wants_tls(status: &Status) -> bool {
     status.code == 400 && words.iter().any(|words| status.message.contains(words))
 }
 
-/// The same of an answer that nobody has read: an API server says no word in a header of this one alone.
-#[must_use]
-pub fn scheme_fault_of<B>(answer: &Response<B>) -> Option<&'static str> {
-    let is_bare = answer.status() == StatusCode::BAD_REQUEST && answer.headers().is_empty();
-    is_bare.then_some(WANTS_TLS)
-}
-
-const WANTS_TLS: &str =
-    "it takes nothing but TLS, and the kubeconfig has http:// for it: begin the cluster's server there with https://";
-const SPEAKS_NO_HTTP: &str = "it does not answer in HTTP: if it takes nothing but TLS, begin the cluster's server in the kubeconfig with https://";
-const HAS_NO_TLS: &str = "it answers without TLS, and the kubeconfig has https:// for it: name the port that speaks TLS in \
-                          the cluster's server there, or begin that with http://, as for kubectl proxy";
-
 #[cfg(test)]
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-    use std::net::SocketAddr;
+    use std::{net::SocketAddr, sync::LazyLock};
 
     use axum::Router;
     use kube::{Client, Config, config::Kubeconfig};
@@ -128,6 +182,10 @@ pub(crate) mod tests {
     async fn told(scheme: &str, address: SocketAddr) -> String {
         let config = Config::new(format!("{scheme}://{address}").parse().unwrap());
         failure::chain(&Client::try_from(config).unwrap().apiserver_version().await.unwrap_err())
+    }
+
+    fn out_of_reach(fault: ServerFault) -> String {
+        format!("the API server cannot be reached: {}", fault.told(NamedBy::Kubeconfig { without_tls: false }))
     }
 
     /// What an API server says to whoever speaks to it without TLS.
@@ -152,19 +210,41 @@ pub(crate) mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(tokio::spawn(async move { axum::serve(listener, Router::new()).await }));
-        let expected = format!("the API server cannot be reached: {HAS_NO_TLS}");
-        assert_eq!(told("https", address).await, expected);
+        assert_eq!(told("https", address).await, out_of_reach(ServerFault::HasNoTls));
         let of_go = saying(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request").await;
-        assert_eq!(told("https", of_go).await, expected);
+        assert_eq!(told("https", of_go).await, out_of_reach(ServerFault::HasNoTls));
     }
+
+    /// unexpected_message, fatal (RFC 8446 §6): what a server with TLS says to whoever speaks to it without, unless it helps.
+    pub(crate) const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 10];
 
     #[tokio::test]
     async fn a_server_with_tls_that_the_kubeconfig_has_with_http_is_told_in_a_sentence() {
-        let expected = format!("the API server cannot be reached: {WANTS_TLS}");
-        assert_eq!(told("http", saying(OF_GO_WITHOUT_TLS).await).await, expected);
-        // unexpected_message, fatal (RFC 8446 §6).
-        let expected = format!("the API server cannot be reached: {SPEAKS_NO_HTTP}");
-        assert_eq!(told("http", saying(&[0x15, 3, 3, 0, 2, 2, 10]).await).await, expected);
+        assert_eq!(told("http", saying(OF_GO_WITHOUT_TLS).await).await, out_of_reach(ServerFault::WantsTls));
+        assert_eq!(told("http", saying(ALERT).await).await, out_of_reach(ServerFault::SpeaksNoHttp));
+    }
+
+    #[tokio::test]
+    async fn a_server_whose_headers_are_too_large_does_answer_in_http() {
+        static ANSWER: LazyLock<Vec<u8>> =
+            LazyLock::new(|| [b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; 1 << 20]].concat());
+        let told = told("http", saying(&ANSWER).await).await;
+        assert!(told.ends_with("message head is too large"), "{told}");
+    }
+
+    #[test]
+    fn a_scheme_is_advised_where_the_url_has_the_other_alone() {
+        let of = |server: &str| ServerFault::SpeaksNoHttp.told(NamedBy::kubeconfig_with(server));
+        assert!(of("http://192.0.2.1:6443").ends_with("begin the cluster's server in the kubeconfig with https://"));
+        assert_eq!(of("https://192.0.2.1:6443"), "it does not answer in HTTP; look at the server's address and port");
+    }
+
+    #[test]
+    fn a_pod_is_told_of_no_kubeconfig() {
+        for fault in [ServerFault::WantsTls, ServerFault::HasNoTls, ServerFault::SpeaksNoHttp] {
+            let told = fault.told(NamedBy::Kubernetes);
+            assert!(!told.contains("kubeconfig") && !told.contains("http"), "{told}");
+        }
     }
 
     #[test]

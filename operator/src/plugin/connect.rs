@@ -140,20 +140,51 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::plugin::refusal::Refusal;
+    use crate::{
+        kubeconfig::tests::{ALERT, saying},
+        plugin::refusal::Refusal,
+    };
 
     /// The way that a kubeconfig describes.
     async fn connection(server: &str) -> Connection {
+        open(json!({"server": server})).await.unwrap()
+    }
+
+    async fn open(cluster: serde_json::Value) -> Result<Connection, Trouble> {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("config");
         let context = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": server}}],
+            "clusters": [{"name": "test", "cluster": cluster}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "users": [{"name": "test", "user": {}}],
         });
         std::fs::write(&kubeconfig, context.to_string()).unwrap();
-        Connection::open(&ClusterArgs { kubeconfig: Some(kubeconfig), ..ClusterArgs::default() }).await.unwrap()
+        Connection::open(&ClusterArgs { kubeconfig: Some(kubeconfig), ..ClusterArgs::default() }).await
+    }
+
+    #[tokio::test]
+    async fn a_password_in_the_url_of_a_proxy_is_not_shown() {
+        for proxy in
+            ["http://", "https://", "socks5://", "ftp://"].map(|scheme| format!("{scheme}alice:secret@192.0.2.1:3128"))
+        {
+            let cluster = json!({"server": "https://192.0.2.2:6443", "proxy-url": proxy});
+            let told = open(cluster).await.unwrap_err().to_string();
+            assert!(told.contains("://…@192.0.2.1:3128, and no proxy is used") && !told.contains("secret"), "{told}");
+            assert!(!told.contains("alice") && !told.contains("feature"), "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_answers_no_http_is_told_by_what_its_url_begins_with() {
+        let server = format!("http://{}", saying(ALERT).await);
+        let connection = connection(&server).await;
+        let error = connection.client.apiserver_version().await.unwrap_err();
+        let told = connection.explain(Trouble::api("the version", error)).to_string();
+        assert!(
+            told.contains(&server) && told.contains("begin the cluster's server in the kubeconfig with https://"),
+            "{told}"
+        );
     }
 
     #[tokio::test]

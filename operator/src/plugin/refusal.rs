@@ -15,7 +15,7 @@ use http::{Request, Response, StatusCode};
 use kube::client::{AuthError, Body};
 use tower::{BoxError, Layer, Service};
 
-use crate::{api::path::Target, credentials, kubeconfig};
+use crate::{api::path::Target, credentials, kubeconfig::ServerFault};
 
 /// A right, as a rule of RBAC has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum Refusal {
     NoCredentials(String),
     /// It cannot be reached, for this reason.
     Unreachable(String),
+    /// It cannot be reached, because its URL is not right.
+    Misaddressed(ServerFault),
 }
 
 /// The last refusal; clones share it.
@@ -124,8 +126,8 @@ where
                     refusals.note(Refusal::Unauthenticated);
                 }
                 Ok(response) => {
-                    if let Some(why) = kubeconfig::scheme_fault_of(response) {
-                        refusals.note(Refusal::Unreachable(why.to_owned()));
+                    if let Some(fault) = ServerFault::shown_by_answer(response) {
+                        refusals.note(Refusal::Misaddressed(fault));
                     }
                 }
                 Err(error) => refusals.note(unanswered(&**error)),
@@ -145,13 +147,12 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> Refusal {
             _ => None,
         })
     });
-    match auth {
-        Some(error) => Refusal::NoCredentials(credentials::fault(error)),
-        None => {
-            let scheme = chain.clone().find_map(|error| kubeconfig::scheme_fault(error));
-            let why = scheme.map(str::to_owned).or_else(|| chain.last().map(ToString::to_string));
-            Refusal::Unreachable(why.unwrap_or_default())
-        }
+    if let Some(error) = auth {
+        return Refusal::NoCredentials(credentials::fault(error));
+    }
+    match chain.clone().find_map(ServerFault::shown_by) {
+        Some(fault) => Refusal::Misaddressed(fault),
+        None => Refusal::Unreachable(chain.last().map(ToString::to_string).unwrap_or_default()),
     }
 }
 
@@ -185,7 +186,7 @@ mod tests {
         let builder = ClientBuilder::try_from(Config::new(server.parse().unwrap())).unwrap();
         assert!(builder.with_layer(&refusals).build().apiserver_version().await.is_err());
         let refusal = refusals.take();
-        assert!(matches!(&refusal, Some(Refusal::Unreachable(why)) if why.ends_with("with https://")), "{refusal:?}");
+        assert_eq!(refusal, Some(Refusal::Misaddressed(ServerFault::WantsTls)));
     }
 
     #[test]

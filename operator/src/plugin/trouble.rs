@@ -19,7 +19,7 @@ use super::{
     args::Output,
     refusal::{Refusal, Rule},
 };
-use crate::failure;
+use crate::{failure, kubeconfig::NamedBy};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -248,6 +248,10 @@ impl Trouble {
             Refusal::Unauthenticated => Self::Unauthenticated { server },
             Refusal::NoCredentials(why) => Self::NoCredentials { server, why },
             Refusal::Unreachable(why) => Self::Unreachable { server, why },
+            Refusal::Misaddressed(fault) => {
+                let why = fault.told(NamedBy::kubeconfig_with(&server)).to_owned();
+                Self::Unreachable { server, why }
+            }
         }
     }
 }
