@@ -32,8 +32,13 @@ async fn more_idle_connections_than_there_are_descriptors_stop_nobody() {
     let issuer = sandbox.start_with_descriptors(512, 512);
     let _idle = idle_connections(&issuer, 700);
 
-    let livez = client().get(issuer.private_url("/livez")).send().await.unwrap();
-    assert_eq!(livez.status(), 200);
+    // A kubelet waits two seconds, three times.
+    let mut alive = 0;
+    for _ in 0..3 {
+        let livez = client().get(issuer.private_url("/livez")).timeout(Duration::from_secs(2)).send().await;
+        alive += usize::from(livez.is_ok_and(|answer| answer.status() == 200));
+    }
+    assert!(alive > 0, "{}", issuer.log());
     issuer.becomes("ready").await;
 
     let elsewhere = reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2]));

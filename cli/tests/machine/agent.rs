@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    home::{Home, fastest_of_three, ran, wait_until},
+    home::{Home, assert_promptly, ran, wait_until},
     world::{DEV, World},
 };
 
@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(30);
 #[test]
 fn without_an_agent_a_helper_fails_fast_with_one_sentence() {
     let home = Home::set_up();
-    let fastest = fastest_of_three(|| {
+    assert_promptly(Duration::from_secs(2), || {
         let begun = Instant::now();
         let ran = home.run(&["credential", "aws", "--role", DEV]);
         let took = begun.elapsed();
@@ -26,7 +26,6 @@ fn without_an_agent_a_helper_fails_fast_with_one_sentence() {
         assert_eq!(ran.stderr, "vouch: you are not signed in. Run: vouch login\n");
         took
     });
-    assert!(fastest < Duration::from_secs(2), "{fastest:?}");
     assert!(!home.socket().exists(), "a helper starts no agent");
 }
 
@@ -101,13 +100,13 @@ fn the_agent_leaves_no_core_dump_and_no_terminal() {
 }
 
 #[test]
-fn eight_starts_at_once_yield_one_agent() {
+fn twenty_starts_at_once_yield_one_agent() {
     let home = Home::new();
     let start = || {
         let mut start = home.command(&["agent", "start"]);
         start.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
     };
-    for start in [(); 8].map(|()| start()) {
+    for start in [(); 20].map(|()| start()) {
         let ran = ran(start.wait_with_output().unwrap());
         assert_eq!(ran.code, 0, "{ran:?}");
     }

@@ -7,11 +7,18 @@ use std::{
 
 /// Long enough for anything on a busy machine; a test that needs it all has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Before anything happens that only makes up for news that were lost: watches end after 30 s.
+const LATE: Duration = Duration::from_secs(10);
 
-/// How long the fastest of three rounds takes: a machine under load may be late once; a product that keeps its promise is
-/// not late every time.
-pub fn fastest_of_three(mut round: impl FnMut() -> Duration) -> Duration {
-    round().min(round()).min(round())
+/// Holds three rounds to a time. A machine under load may be late once; a product that keeps its promise is not late every
+/// time, and nobody waits so long that something slower has helped.
+///
+/// # Panics
+/// When it was otherwise.
+pub fn assert_promptly(promised: Duration, mut round: impl FnMut() -> Duration) {
+    let took = [round(), round(), round()];
+    assert!(took.iter().any(|took| *took < promised), "{took:?}");
+    assert!(took.iter().all(|took| *took < LATE), "{took:?}");
 }
 
 /// Asks until there is an answer.

@@ -6,7 +6,7 @@ use vouch_scenarios::{
     World,
     developer::unlock,
     guide::{self, HUB, developer_role},
-    wait::{PATIENCE, fastest_of_three, until},
+    wait::{PATIENCE, assert_promptly, until},
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn a_disabled_person_is_out_within_a_second() {
     let credential = || alice.vouch(&["credential", "aws", "--role", &role]);
     let _ = credential().succeeded();
 
-    let fastest = fastest_of_three(|| {
+    assert_promptly(Duration::from_secs(1), || {
         let _ = world.issuer.admin(&["disable", "alice@example.com"]).succeeded();
         let disabled = Instant::now();
         until("the agent to notice", PATIENCE, || (credential().code != Some(0)).then_some(()));
@@ -35,5 +35,4 @@ fn a_disabled_person_is_out_within_a_second() {
         let _ = credential().succeeded();
         took
     });
-    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use vouch_scenarios::{
     World,
     guide::{self, HUB, developer_role},
+    manifest::JWKS_URL,
     wait::{PATIENCE, until},
 };
 
@@ -27,8 +28,7 @@ fn revoke_active_key(world: &World) {
     let revoked = active_key(world);
     let _ = world.issuer.admin(&["keys", "revoke", &revoked, "--now"]).succeeded();
     until("the key set to change", PATIENCE, || {
-        let keys: Value =
-            world.http().get("https://vouch.example.com/.well-known/jwks.json").send().unwrap().json().unwrap();
+        let keys: Value = world.http().get(JWKS_URL).send().unwrap().json().unwrap();
         let published = keys["keys"].as_array().unwrap();
         assert!(!published.is_empty(), "never an empty key set");
         published.iter().all(|key| key["kid"] != revoked.as_str()).then_some(())

@@ -15,6 +15,7 @@ use vouch_scenarios::{
     clock::Clock,
     developer::Developer,
     guide::{self, HUB, developer_role},
+    manifest::JWKS_URL,
     wait::{PATIENCE, until},
     world::Prepared,
 };
@@ -36,7 +37,7 @@ struct Verifier {
 impl Verifier {
     fn knows(&mut self, world: &World, minutes: i64) -> &BTreeSet<String> {
         if self.kept.is_empty() || minutes - self.read_at >= CACHE_MINUTES {
-            let answer = world.http().get("https://vouch.example.com/.well-known/jwks.json").send().unwrap();
+            let answer = world.http().get(JWKS_URL).send().unwrap();
             assert_eq!(answer.headers()["cache-control"].to_str().unwrap().split("max-age=").nth(1), Some("3600"));
             let keys: Value = answer.json().unwrap();
             self.kept =

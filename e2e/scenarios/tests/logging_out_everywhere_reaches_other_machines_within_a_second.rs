@@ -6,7 +6,7 @@ use vouch_scenarios::{
     World,
     developer::Developer,
     guide::{self, HUB, developer_role},
-    wait::{PATIENCE, fastest_of_three, until},
+    wait::{PATIENCE, assert_promptly, until},
 };
 
 #[test]
@@ -23,7 +23,7 @@ fn logging_out_everywhere_reaches_other_machines_within_a_second() {
         let _ = credential(machine).succeeded();
     }
 
-    let fastest = fastest_of_three(|| {
+    assert_promptly(Duration::from_secs(1), || {
         let _ = desktop.vouch(&["logout", "--everywhere"]).succeeded();
         let told = Instant::now();
         until("the laptop's agent to notice", PATIENCE, || (credential(&laptop).code != Some(0)).then_some(()));
@@ -37,5 +37,4 @@ fn logging_out_everywhere_reaches_other_machines_within_a_second() {
         desktop.login();
         took
     });
-    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
 }

@@ -148,6 +148,10 @@ mod tests {
         async fn corrupt(&self, id: UserId) {
             self.0.corrupt(id).await;
         }
+
+        fn queues_writers(&self) -> bool {
+            self.0.queues_writers()
+        }
     }
 
     crate::store_conformance!(Cached(Sqlite::new()));

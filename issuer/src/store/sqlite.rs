@@ -295,6 +295,10 @@ pub(super) mod tests {
                 .await
                 .unwrap();
         }
+
+        fn queues_writers(&self) -> bool {
+            true
+        }
     }
 
     crate::store_conformance!(Sqlite::new());

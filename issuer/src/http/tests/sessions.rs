@@ -243,9 +243,12 @@ async fn watch_during(
     (answer, began.elapsed())
 }
 
-/// A machine under load may be late once; an issuer that keeps its promise is not late every time.
-async fn fastest_of_three(mut round: impl AsyncFnMut() -> Duration) -> Duration {
-    round().await.min(round().await).min(round().await)
+/// Holds three rounds to a second. A machine under load may be late once; an issuer that keeps its promise is not late every
+/// time, and no watcher waits so long that the end of its watch has helped.
+async fn assert_promptly(mut round: impl AsyncFnMut() -> Duration) {
+    let took = [round().await, round().await, round().await];
+    assert!(took.iter().any(|took| *took < Duration::from_secs(1)), "{took:?}");
+    assert!(took.iter().all(|took| *took < Duration::from_secs(10)), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -254,7 +257,7 @@ async fn a_watcher_learns_of_a_logout_in_under_a_second() {
     let mut key = SecurityKey::unattested();
     let mut watcher = Client::signed_in(&issuer, "alice", &mut key).await;
     let mut other = Client::new(&issuer);
-    let fastest = fastest_of_three(async || {
+    assert_promptly(async || {
         watcher.sign_in(&mut key).await;
         other.sign_in(&mut key).await;
         let logout = async {
@@ -263,9 +266,8 @@ async fn a_watcher_learns_of_a_logout_in_under_a_second() {
         let (answer, took) = watch_during(&watcher, 30, logout).await;
         assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, "session_ended"));
         took
-    });
-    let fastest = fastest.await;
-    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -273,7 +275,7 @@ async fn a_watcher_learns_of_what_another_process_did_in_under_a_second() {
     let issuer = TestIssuer::new().await;
     let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
     let store = issuer.other_store();
-    let fastest = fastest_of_three(async || {
+    assert_promptly(async || {
         let disable = async {
             let stored = issuer.stored("alice").await;
             let mut next = stored.user.clone();
@@ -284,9 +286,8 @@ async fn a_watcher_learns_of_what_another_process_did_in_under_a_second() {
         assert_eq!(answer.error(), "session_ended");
         issuer.change("alice", |user| user.disabled = false).await;
         took
-    });
-    let fastest = fastest.await;
-    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -304,16 +305,15 @@ async fn a_watcher_is_not_disturbed_by_what_happens_to_others_and_hears_when_the
 
 #[tokio::test]
 async fn a_watcher_is_let_go_when_the_issuer_goes_away() {
-    let fastest = fastest_of_three(async || {
+    assert_promptly(async || {
         let issuer = TestIssuer::new().await;
         let client = Client::signed_in(&issuer, "alice", &mut SecurityKey::unattested()).await;
         let drain = async { issuer.issuer.lifecycle.begin_draining() };
         let (answer, took) = watch_during(&client, 30, drain).await;
         assert_eq!(answer.status, StatusCode::OK);
         took
-    });
-    let fastest = fastest.await;
-    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -335,14 +335,13 @@ async fn a_watcher_learns_at_once_that_a_reload_took_its_domain_or_its_time_away
         (|config| config.organization.email_domains = vec!["other.example.com".parse().unwrap()], "session_ended"),
     ] {
         let before = issuer.issuer.config.load().as_ref().clone();
-        let fastest = fastest_of_three(async || {
+        assert_promptly(async || {
             let (answer, took) = watch_during(&client, 30, reload(change)).await;
             assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, code));
             issuer.issuer.configure(before.clone());
             took
-        });
-        let fastest = fastest.await;
-        assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+        })
+        .await;
     }
 }
 
