@@ -27,6 +27,8 @@ use vouch_scenarios::{
 const EMAIL: &str = "alice@example.com";
 const TRIES: usize = 1000;
 const BOUND: Duration = Duration::from_secs(1);
+/// An answer takes no longer, and what the machine adds to it.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A machine of alice's that reaches one pod alone.
 fn machine(site: &Site<'_>, pod: &Pod, key: &VirtualKey) -> (Developer, StandIn) {
@@ -46,7 +48,9 @@ fn machine(site: &Site<'_>, pod: &Pod, key: &VirtualKey) -> (Developer, StandIn)
 fn when_all<T: Send>(places: &mut [T], ended: impl Fn(&mut T) -> bool + Sync) -> Vec<Instant> {
     let ask = &|place: &mut T| {
         let asked = Instant::now();
-        ended(place).then_some(asked)
+        let has_ended = ended(place);
+        assert!(asked.elapsed() < ANSWER, "an answer took {:?}", asked.elapsed());
+        has_ended.then_some(asked)
     };
     let wait = &|place: &mut T| until("a replica to hear of it", PATIENCE, || ask(place));
     thread::scope(|scope| {

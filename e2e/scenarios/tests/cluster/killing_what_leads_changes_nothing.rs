@@ -14,7 +14,7 @@ use vouch_crds::names::annotation;
 use vouch_scenarios::{
     kubernetes::{
         self, LEASE, OPERATORS, cluster, holder,
-        load::Load,
+        load::{Kind, Load},
         pod::Pod,
         session::{Session, key_ids_of},
         site::{ISSUER, Site},
@@ -149,7 +149,7 @@ fn etcd_started_again_loses_no_request() {
     let site = Site::start(installation, "etcd");
     let keys = site.published_keys();
     let load = Load::begin(&site);
-    load.broken_by(|| {
+    load.broken_for(&[Kind::Logins], || {
         site.cluster().tool("control stop etcd");
         site.cluster().tool("control start etcd");
         until("the API server to write again", cluster::PATIENCE, || {

@@ -5,7 +5,7 @@ use serde_json::json;
 use vouch_scenarios::{
     kubernetes::{
         self,
-        load::Load,
+        load::{Kind, Load},
         pod::Pod,
         site::{ISSUER, Site},
     },
@@ -13,6 +13,8 @@ use vouch_scenarios::{
 };
 
 const REPLICAS: usize = 3;
+/// What a Service leads to a lost pod until Kubernetes has noticed; whoever asks for credentials finds another by themselves.
+const BY_ANY_WAY: [Kind; 2] = [Kind::Logins, Kind::KeySets];
 
 /// Lets something happen under load, to a pod if to any to the one that everybody's connection leads to, and sees that
 /// nothing comes of it.
@@ -37,10 +39,10 @@ fn victim(site: &Site<'_>) -> Pod {
     pods.into_iter().find(|pod| pod.node != "node1").expect("the pods are spread over the nodes")
 }
 
-/// Waits until no Service leads to a pod that has been lost.
+/// Waits until Kubernetes has noticed that a pod was lost.
 fn await_loss(site: &Site<'_>, lost: &Pod) {
     site.await_pods_that(&format!("{} to be missed", lost.name), |pods| {
-        pods.iter().all(|pod| pod.name != lost.name || !pod.ready)
+        pods.iter().all(|pod| pod.name != lost.name || !pod.ready || pod.restarts > lost.restarts)
     });
 }
 
@@ -63,11 +65,12 @@ fn await_pods_elsewhere(site: &Site<'_>, node: &str) {
 fn every_pod_is_killed() {
     nothing_comes_of("killed", |site, _, load| {
         for pod in site.await_pods(REPLICAS) {
-            load.broken_by(|| {
+            load.broken_for(&BY_ANY_WAY, || {
                 site.cluster().tool(&format!("pod kill {}/{}", site.namespace(), pod.name));
-                site.await_pods_that(&format!("{} to serve again", pod.name), |pods| {
-                    pods.iter().any(|now| now.name == pod.name && now.restarts > pod.restarts && now.ready)
-                })
+                await_loss(site, &pod);
+            });
+            site.await_pods_that(&format!("{} to serve again", pod.name), |pods| {
+                pods.iter().any(|now| now.name == pod.name && now.restarts > pod.restarts && now.ready)
             });
             load.settle();
         }
@@ -117,7 +120,7 @@ fn a_node_is_drained() {
 fn a_node_loses_power() {
     nothing_comes_of("powerless", |site, lost, load| {
         let number = lost.node.trim_start_matches("node");
-        load.broken_by(|| {
+        load.broken_for(&BY_ANY_WAY, || {
             site.cluster().tool(&format!("node stop {number}"));
             await_loss(site, &lost);
         });
@@ -132,7 +135,7 @@ fn a_node_loses_power() {
 fn a_node_is_cut_off_while_its_pods_run_on() {
     nothing_comes_of("cut-off", |site, lost, load| {
         let number = lost.node.trim_start_matches("node");
-        load.broken_by(|| {
+        load.broken_for(&BY_ANY_WAY, || {
             site.cluster().tool(&format!("node cut {number}"));
             await_loss(site, &lost);
         });

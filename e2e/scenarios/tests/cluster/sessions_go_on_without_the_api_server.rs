@@ -63,6 +63,7 @@ fn sessions_go_on_without_the_api_server() {
             assert!(refused.text.contains("Sessions that have begun go on"), "{}", refused.text);
         }
     }
+    assert!(began.elapsed() < 3 * OUTAGE, "{minted} credentials took {:?}", began.elapsed());
     site.cluster().tool("control start kube-apiserver");
 
     await_everybodys_return(&site);
