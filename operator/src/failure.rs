@@ -20,6 +20,7 @@ use vouch_issuer_api::shown::without_userinfo;
 use crate::{
     credentials,
     kubeconfig::{self, NamedBy, ServerFault},
+    proxy,
 };
 
 /// What helps against a failure.
@@ -149,11 +150,9 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
         }
         Some(kube::Error::InferKubeconfig(error)) => kubeconfig::fault(error, &kubeconfig::usual()),
         Some(kube::Error::Auth(error)) => without_credentials(error),
-        Some(
-            kube::Error::ProxyProtocolDisabled { proxy_url, .. } | kube::Error::ProxyProtocolUnsupported { proxy_url },
-        ) => through_a_proxy(proxy_url),
+        Some(kube::Error::ProxyProtocolUnsupported { proxy_url }) => through_another_proxy(proxy_url),
         Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => UNREACHED.to_owned(),
-        _ => error.to_string(),
+        _ => proxy::fault(error).unwrap_or_else(|| error.to_string()),
     }
 }
 
@@ -172,11 +171,10 @@ fn without_credentials(error: &AuthError) -> String {
 }
 
 /// The URL of a proxy may have a password, and the library quotes it.
-fn through_a_proxy(proxy: &Uri) -> String {
+fn through_another_proxy(proxy: &Uri) -> String {
     format!(
-        "it leads through the proxy {}, and no proxy is used on the way to an API server. Name a kubeconfig without proxy-url, \
-         and unset HTTPS_PROXY; where there is no other way, `kubectl proxy` goes through the proxy: start it, and name \
-         http://127.0.0.1:8001 as the cluster's server",
+        "it leads through the proxy {}, and a proxy begins with http://, https:// or socks5://. Correct proxy-url in the \
+         kubeconfig, or HTTPS_PROXY",
         without_userinfo(proxy.to_string().trim_end_matches('/'))
     )
 }

@@ -52,6 +52,10 @@ pub fn fault(error: &KubeconfigError, file: &str) -> String {
         KubeconfigError::LoadCertificateAuthority(error) => of_the_cluster("certificate authority", error),
         KubeconfigError::LoadClientCertificate(error) => of_the_cluster("client certificate", error),
         KubeconfigError::LoadClientKey(error) => of_the_cluster("client key", error),
+        KubeconfigError::ParseProxyUrl(error) => {
+            format!("the proxy is no URL ({error}): correct proxy-url in the kubeconfig {file}, or HTTPS_PROXY")
+        }
+        KubeconfigError::ParseNoProxy(error) => format!("NO_PROXY cannot be read: {error}"),
         other => format!("the kubeconfig {file} cannot be used: {other}"),
     }
 }

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod people;
 pub mod plugin;
 pub mod private;
+pub mod proxy;
 pub mod reason;
 pub mod reference;
 pub mod run;

@@ -19,12 +19,13 @@ use http::{Request, Response};
 use kube::{
     Client, Config,
     client::{Body, ClientBuilder},
+    config::Kubeconfig,
 };
 use tower::{BoxError, Layer, Service};
 use vouch_issuer::cluster::CONNECT_TIMEOUT;
 
 use self::{outage::Outage, path::Target};
-use crate::{failure, metrics::Metrics};
+use crate::{failure, metrics::Metrics, proxy};
 
 /// How long a connection may say nothing while something is awaited from it. An API server sends bookmarks over a silent watch
 /// about once a minute; whoever says less is gone without having said so, and a pass would wait for it for ever.
@@ -73,6 +74,10 @@ pub fn connect(
 /// When there is neither.
 pub async fn configuration() -> Result<Config, kube::Error> {
     let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
+    // A pod has none, and reaches the cluster it is in without a proxy.
+    if let Ok(kubeconfig) = Kubeconfig::read() {
+        proxy::choose(&mut config, &kubeconfig, None).map_err(kube::Error::InferKubeconfig)?;
+    }
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     Ok(config)
 }

@@ -13,7 +13,7 @@ use vouch_issuer::{admin::FrontEnd, cluster::CONNECT_TIMEOUT};
 use vouch_issuer_api::shown::without_userinfo;
 
 use super::{args::ClusterArgs, patience::Patience, refusal::Refusals, trouble::Trouble};
-use crate::{credentials, kubeconfig};
+use crate::{credentials, kubeconfig, proxy};
 
 /// How long an answer may take. Nothing here reads more than a page at a time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -117,7 +117,9 @@ async fn configuration(args: &ClusterArgs) -> Result<Config, Trouble> {
             Err(error) => return Err(unusable(error)),
         },
     };
-    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(unusable)
+    let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(unusable)?;
+    proxy::choose(&mut config, &kubeconfig, args.context.as_deref()).map_err(unusable)?;
+    Ok(config)
 }
 
 /// The kubeconfig that is read.
@@ -137,7 +139,10 @@ mod tests {
     use k8s_openapi::api::core::v1::Pod;
     use kube::Api;
     use serde_json::json;
-    use tokio::net::TcpListener;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
 
     use super::*;
     use crate::{
@@ -165,14 +170,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_in_the_url_of_a_proxy_is_not_shown() {
-        for proxy in
-            ["http://", "https://", "socks5://", "ftp://"].map(|scheme| format!("{scheme}alice:secret@192.0.2.1:3128"))
-        {
-            let cluster = json!({"server": "https://192.0.2.2:6443", "proxy-url": proxy});
-            let told = open(cluster).await.unwrap_err().to_string();
-            assert!(told.contains("://…@192.0.2.1:3128, and no proxy is used") && !told.contains("secret"), "{told}");
-            assert!(!told.contains("alice") && !told.contains("feature"), "{told}");
-        }
+        let cluster = json!({"server": "https://192.0.2.2:6443", "proxy-url": "ftp://alice:secret@192.0.2.1:3128"});
+        let told = open(cluster).await.unwrap_err().to_string();
+        assert!(told.contains("ftp://…@192.0.2.1:3128, and a proxy begins with http://"), "{told}");
+        assert!(!told.contains("alice") && !told.contains("secret"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn the_proxy_of_a_kubeconfig_is_asked_for_the_way_with_its_password() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("http://alice:secret@{}", listener.local_addr().unwrap());
+        let connection = open(json!({"server": "https://192.0.2.2:6443", "proxy-url": proxy})).await.unwrap();
+        let asked = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = String::new();
+            while !asked.ends_with("\r\n\r\n") {
+                asked.push(char::from(stream.read_u8().await.unwrap()));
+            }
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap();
+            asked.to_lowercase()
+        };
+        let (asked, answer) = tokio::join!(asked, connection.client.apiserver_version());
+        assert!(asked.starts_with("connect 192.0.2.2:6443 http/1.1\r\n"), "{asked}");
+        assert!(asked.contains("proxy-authorization: basic ywxpy2u6c2vjcmv0\r\n"), "{asked}");
+        let told = connection.explain(Trouble::api("the version", answer.unwrap_err())).to_string();
+        assert!(
+            told.contains("the proxy opens no way to it (unsuccessful): see proxy-url in the kubeconfig"),
+            "{told}"
+        );
+        assert!(!told.contains("secret"), "{told}");
     }
 
     #[tokio::test]

@@ -13,8 +13,8 @@ kubectl and with nothing else: what somebody may do with it is decided by roles 
 [below](#what-each-command-may-have-to-do)). It has the verbs of an issuer that runs alone ([vouch-issuer](issuer.md)): an order
 about signing keys may have `keys` before it, and `revoke-key` is `revoke`, too.
 
-It uses no proxy, be it `proxy-url` in the kubeconfig or `HTTPS_PROXY`. Where a cluster is behind one, start `kubectl proxy`, which
-uses it, and name `http://127.0.0.1:8001` as the cluster's server.
+It uses the proxy that kubectl uses: `proxy-url` of the kubeconfig, or `HTTPS_PROXY` for every server that `NO_PROXY` does not
+name; `http://`, `https://` and `socks5://`.
 
 What a program reads goes to stdout, what a person reads to stderr. Every failure is one sentence and a next step; the exit
 status is 0 when the command was carried out, 1 when it was not, 2 when the command line is wrong. With `--output json` a command

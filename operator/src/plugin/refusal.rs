@@ -15,7 +15,7 @@ use http::{Request, Response, StatusCode};
 use kube::client::{AuthError, Body};
 use tower::{BoxError, Layer, Service};
 
-use crate::{api::path::Target, credentials, kubeconfig::ServerFault};
+use crate::{api::path::Target, credentials, kubeconfig::ServerFault, proxy};
 
 /// A right, as a rule of RBAC has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +152,10 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> Refusal {
     }
     match chain.clone().find_map(ServerFault::shown_by) {
         Some(fault) => Refusal::Misaddressed(fault),
-        None => Refusal::Unreachable(chain.last().map(ToString::to_string).unwrap_or_default()),
+        None => {
+            let why = chain.clone().find_map(proxy::fault).or_else(|| chain.last().map(ToString::to_string));
+            Refusal::Unreachable(why.unwrap_or_default())
+        }
     }
 }
 
