@@ -36,6 +36,8 @@ pub(crate) enum Trouble {
 }
 
 type Fault = Box<dyn Fn(&str, &str) -> Option<Trouble> + Send>;
+/// A request as `METHOD path`, and what somebody else does just before it is carried out.
+type Meanwhile = (String, Box<dyn FnOnce(&ApiServer) + Send>);
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 #[derive(Default)]
@@ -48,6 +50,7 @@ struct Server {
     /// Watches from before this revision are told that they come too late.
     compacted: u64,
     fault: Option<Fault>,
+    meanwhile: Option<Meanwhile>,
     calls: Vec<String>,
 }
 
@@ -122,6 +125,11 @@ impl ApiServer {
         self.lock().fault = Some(Box::new(fault));
     }
 
+    /// Lets somebody else write just before the next request of this kind, given as `METHOD path`, is carried out.
+    pub(crate) fn before(&self, request: &str, write: impl FnOnce(&Self) + Send + 'static) {
+        self.lock().meanwhile = Some((request.to_owned(), Box::new(write)));
+    }
+
     pub(crate) fn heal(&self) {
         self.lock().fault = None;
     }
@@ -152,6 +160,11 @@ impl ApiServer {
         let body = serde_json::from_slice(body).unwrap_or(Value::Null);
         let query: BTreeMap<String, String> =
             url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let request = format!("{method} {}", uri.path());
+        let meanwhile = self.lock().meanwhile.take_if(|(awaited, _)| *awaited == request);
+        if let Some((_, write)) = meanwhile {
+            write(self);
+        }
         let trouble = self.take_call(method, uri.path());
         match trouble {
             Some(Trouble::Silence) => pending().await,

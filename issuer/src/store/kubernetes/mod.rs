@@ -163,6 +163,28 @@ impl KubernetesStore {
         Ok(self.state.index().lost(written))
     }
 
+    /// Writes the record of an object that this process has just made. The operator may have told its judgement of the object
+    /// meanwhile, which is nothing of the record; whoever has written a record was faster.
+    async fn complete(&self, object: &Object, user: &UserRecord) -> Result<Object, StoreError> {
+        let (mut version, status) = (object.version.clone(), record::status(user)?);
+        for _ in 0..ATTEMPTS {
+            match self.objects.write_status(&object.name, &version, status.clone()).await? {
+                Wrote::Object(written) => return Ok(*written),
+                Wrote::Conflict => {}
+                Wrote::Gone => break,
+            }
+            match self.objects.get(&object.name).await? {
+                Some(current) if current.uid == object.uid && !current.has_record() => version = current.version,
+                Some(other) => {
+                    drop(self.state.take(other, Origin::Read));
+                    return Err(Taken::Email.into());
+                }
+                None => break,
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
     /// Takes back the keys that `next` has and `before` has not, and the use of the invite that paid for them. Whatever
     /// somebody else has written meanwhile stays.
     async fn take_back(&self, object: &Object, before: &UserRecord, next: &UserRecord) {
@@ -244,12 +266,12 @@ impl Store for KubernetesStore {
                 return Err(Taken::Email.into());
             }
         };
-        let written = match self.objects.write_status(&object.name, &object.version, record::status(user)?).await {
-            Ok(Wrote::Object(object)) => *object,
-            Ok(Wrote::Conflict | Wrote::Gone) => return Err(StoreError::Conflict),
-            Err(fault) => {
+        let written = match self.complete(&object, user).await {
+            Ok(written) => written,
+            Err(error @ (StoreError::Conflict | StoreError::Taken(_))) => return Err(error),
+            Err(error) => {
                 self.unmake(&object).await;
-                return Err(fault.into());
+                return Err(error);
             }
         };
         let written = self.state.take(written, Origin::Write);

@@ -77,6 +77,11 @@ impl Object {
         UserId(self.id)
     }
 
+    /// Whether a record has been written to it, be it one that cannot be read.
+    pub(super) fn has_record(&self) -> bool {
+        serde_json::from_str(&self.status).is_ok_and(|status: Value| status.get("id").is_some())
+    }
+
     /// Rises with every write to any object of the kind (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>);
     /// 0 where an API server counts otherwise.
     pub(super) fn revision(&self) -> u64 {

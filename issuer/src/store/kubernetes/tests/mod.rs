@@ -245,6 +245,40 @@ async fn reads_go_on_and_writes_are_refused_while_the_api_server_is_away() {
 }
 
 #[tokio::test]
+async fn a_person_is_made_though_the_operator_judges_the_object_before_it_is_complete() {
+    let server = ApiServer::default();
+    let store = server.store().await;
+    let alice = person("alice");
+    let object = object_path(&alice);
+    let judged = object.clone();
+    server.before(&format!("PATCH {object}/status"), move |server| {
+        server.edit(&judged, |object| {
+            object["status"] = json!({"conditions": [{"type": "Ready"}], "observedGeneration": 1});
+        });
+    });
+    let made = store.create(&alice).await.unwrap();
+    assert_eq!(made.user.id, alice.id);
+    let object = server.get(&object).unwrap();
+    assert_eq!(object["status"]["conditions"][0]["type"], "Ready", "the operator's part stays");
+    assert_eq!(store.user(alice.id).await.unwrap().unwrap().version, made.version);
+}
+
+#[tokio::test]
+async fn whoever_has_written_a_record_to_a_new_object_was_faster() {
+    let server = ApiServer::default();
+    let store = server.store().await;
+    let alice = person("alice");
+    let object = object_path(&alice);
+    let faster = object.clone();
+    server.before(&format!("PATCH {object}/status"), move |server| {
+        server.edit(&faster, |object| object["status"] = json!({"id": OLD, "createdAt": "2026-11-21T09:00:00Z"}));
+    });
+    let refused = store.create(&alice).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
+    assert_eq!(server.get(&object).unwrap()["status"]["id"], OLD, "theirs stays");
+}
+
+#[tokio::test]
 async fn nobody_is_known_before_everybody_is() {
     let server = ApiServer::default();
     server.fail(|_, _| Some(403));
