@@ -121,14 +121,14 @@ fn says_nothing(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<legacy::Error>().is_some_and(|error| error.source().is_some())
 }
 
-/// The status below an answer says the same once more, and so does what is below a missing configuration. What is below missing
-/// credentials can quote one.
+/// The status below an answer says the same once more, and so does what is below a missing configuration or a proxy's fault.
+/// What is below missing credentials can quote one.
 fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let kube = error.downcast_ref::<kube::Error>();
     use kube::Error::{Api, Auth, InferConfig, InferKubeconfig};
     let is_whole =
         matches!(kube, Some(Api(_) | Auth(_) | InferConfig(_) | InferKubeconfig(_))) || error.is::<AuthError>();
-    error.source().filter(|_| !is_whole)
+    error.source().filter(|_| !is_whole && proxy::fault(error).is_none())
 }
 
 /// kube shows the whole status as debug text; what people need is the message.

@@ -1,10 +1,10 @@
 //! Through which proxy an API server is reached: the one that kubectl would use. The library uses the environment's for
 //! loopback, too, and asks whether `NO_PROXY` names the proxy, where the server is meant.
 
-use std::{env, error::Error, net::IpAddr};
+use std::{env, error::Error, iter, net::IpAddr};
 
 use http::Uri;
-use hyper_util::client::proxy::matcher::Matcher;
+use ipnet::IpNet;
 use kube::{
     Config,
     config::{Kubeconfig, KubeconfigError},
@@ -25,7 +25,9 @@ pub fn choose(config: &mut Config, kubeconfig: &Kubeconfig, context: Option<&str
 #[must_use]
 pub fn fault(error: &(dyn Error + 'static)) -> Option<String> {
     let told = error.to_string();
-    let why = told.strip_prefix("tunnel error: ")?;
+    let why = ["tunnel error: ", "SOCKS error: "].iter().find_map(|beginning| told.strip_prefix(beginning))?;
+    let cause = iter::successors(error.source(), |&error| error.source()).last().map(ToString::to_string);
+    let why = cause.unwrap_or_else(|| why.to_owned());
     Some(format!("the proxy opens no way to it ({why}): see proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY"))
 }
 
@@ -38,7 +40,7 @@ fn named_in<'a>(kubeconfig: &'a Kubeconfig, context: Option<&str>) -> Option<&'a
 }
 
 /// The proxy's URL. That of a kubeconfig holds without exception; that of the environment neither for this machine nor for
-/// whom `NO_PROXY` names (names with all below them, addresses, networks, `*`).
+/// whom `NO_PROXY` names.
 fn proxy_for(server: &Uri, named: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     if let Some(named) = named.filter(|named| !named.is_empty()) {
         return Some(with_scheme(named));
@@ -46,11 +48,51 @@ fn proxy_for(server: &Uri, named: Option<&str>, variable: impl Fn(&str) -> Optio
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let either = |name: &str| set(name).or_else(|| set(&name.to_lowercase()));
     let proxy = either(if server.scheme_str() == Some("http") { "HTTP_PROXY" } else { "HTTPS_PROXY" })?;
-    let excepted = Matcher::builder().all("http://proxy").no(either("NO_PROXY").unwrap_or_default()).build();
-    if is_this_machine(server.host()?) || excepted.intercept(server).is_none() {
-        return None;
+    let host = server.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
+    let exceptions = either("NO_PROXY").unwrap_or_default();
+    let is_direct = is_this_machine(&host)
+        || exceptions.split(',').any(|exception| names(exception.trim(), &host, &port.to_string()));
+    (!is_direct).then(|| with_scheme(&proxy))
+}
+
+/// Whether a part of `NO_PROXY` names a server, as Go's programs read it (`golang.org/x/net/http/httpproxy`, `Config.NoProxy`):
+/// `*`, a network, an address or a name, which may have a port; all below a name are named, and by `.name` or `*.name`
+/// nobody else.
+fn names(exception: &str, host: &str, port: &str) -> bool {
+    let exception = exception.to_ascii_lowercase();
+    let address: Option<IpAddr> = host.parse().ok();
+    if exception == "*" {
+        return true;
     }
-    Some(with_scheme(&proxy))
+    if let Ok(network) = exception.parse::<IpNet>() {
+        return address.is_some_and(|address| network.contains(&address));
+    }
+    let (name, of_port) = split_port(&exception);
+    if of_port.is_some_and(|of_port| of_port != port) {
+        return false;
+    }
+    match (name.parse::<IpAddr>(), address) {
+        (Ok(named), Some(address)) => named == address,
+        (Err(_), None) => is_at_or_below(host, name),
+        _ => false,
+    }
+}
+
+fn split_port(exception: &str) -> (&str, Option<&str>) {
+    let is_address = exception.parse::<IpAddr>().is_ok();
+    let (name, port) = match exception.rsplit_once(':') {
+        Some((name, port)) if !is_address => (name, Some(port)),
+        _ => (exception, None),
+    };
+    (name.trim_start_matches('[').trim_end_matches(']'), port)
+}
+
+fn is_at_or_below(host: &str, name: &str) -> bool {
+    let name = name.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(name);
+    let has_end =
+        |parent: &str| !parent.is_empty() && host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.'));
+    name.strip_prefix('.').map_or_else(|| host == name || has_end(name), has_end)
 }
 
 fn with_scheme(proxy: &str) -> String {
@@ -58,8 +100,7 @@ fn with_scheme(proxy: &str) -> String {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -99,9 +140,17 @@ mod tests {
             ("https://[::1]:6443", ""),
             ("https://api.example.com:6443", "example.com"),
             ("https://api.example.com:6443", "other.example.net, .example.com"),
+            ("https://API.example.com:6443", "*.Example.com"),
+            ("https://api.example.com:6443", "api.example.com:6443"),
+            ("https://api.example.com", "example.com:443,"),
             ("https://api.example.com:6443", "*"),
+            ("https://10.1.2.3:6443", "localhost,*"),
             ("https://10.1.2.3:6443", "10.0.0.0/8"),
             ("https://10.1.2.3:6443", "10.1.2.3"),
+            ("https://10.1.2.3:6443", "10.1.2.3:6443"),
+            ("https://[2001:db8::1]:6443", "2001:db8::/32"),
+            ("https://[2001:db8::1]:6443", "2001:db8::1"),
+            ("https://[2001:db8::1]:6443", "[2001:db8::1]:6443"),
         ] {
             for no_proxy in ["NO_PROXY", "no_proxy"] {
                 let environment = [("HTTPS_PROXY", PROXY), (no_proxy, excepted)];
@@ -111,9 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_is_about_the_server_and_not_about_the_proxy() {
-        let environment = [("HTTPS_PROXY", PROXY), ("NO_PROXY", "proxy.example.com,10.0.0.0/8")];
-        assert_eq!(chosen("https://api.example.com:6443", None, &environment).as_deref(), Some(PROXY));
+    fn whoever_no_proxy_does_not_name_is_reached_through_it() {
+        for (server, named) in [
+            ("https://api.example.com:6443", "proxy.example.com"),
+            ("https://api.example.com:6443", "10.0.0.0/8,,"),
+            ("https://api.example.com:6443", "pi.example.com, .api.example.com,*.api.example.com"),
+            ("https://api.example.com:6443", "api.example.com:443,."),
+            ("https://10.1.2.3:6443", "10.1.2.3:443,11.0.0.0/8,3"),
+            ("https://[2001:db8::1]:6443", "2001:db8::2,[2001:db8::1]:443"),
+        ] {
+            let environment = [("HTTPS_PROXY", PROXY), ("NO_PROXY", named)];
+            assert_eq!(chosen(server, None, &environment).as_deref(), Some(PROXY), "{server} {named:?}");
+        }
     }
 
     #[test]

@@ -66,6 +66,8 @@ impl Cluster {
         // What the library tries again, it tries unseen, for minutes, and after any Retry-After: nobody would know that
         // nothing is seen any more, and a write that was carried out would conflict with itself.
         config.default_retry = false;
+        // Pods reach the cluster they are in without one. The library would refuse, and quote the proxy's password.
+        config.proxy_url = None;
         let namespace = namespace.map_or_else(|| config.default_namespace.clone(), ToOwned::to_owned);
         let client = Client::try_from(config).map_err(|error| NoCluster::Unusable(Box::new(error)))?;
         Ok(Self { client, namespace })

@@ -1,6 +1,9 @@
 //! How what people typed is shown to them: never with a password.
 
 #[cfg(feature = "clap")]
+use std::error::Error as _;
+
+#[cfg(feature = "clap")]
 use clap::error::ContextValue;
 
 /// A text that was given as a URL, without the user and the password that may stand in it:
@@ -27,24 +30,32 @@ fn split_scheme(text: &str) -> (&str, &str) {
 }
 
 /// A refusal of a command line, which repeats words of it, without the passwords in them, wherever on the line they stand. A
-/// word that is an e-mail address is left as it is.
+/// word that is an e-mail address or an ARN is left as it is.
 #[cfg(feature = "clap")]
 #[must_use]
 pub fn without_passwords(mut refusal: clap::Error) -> clap::Error {
     let of_word = |word: &str| {
-        let has_password = word.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
+        let before = word.rsplit_once('@').map(|(before, _)| before);
+        let has_password = before.is_some_and(|before| before.contains(':') && !before.starts_with("arn:"));
         has_password.then(|| without_userinfo(word))
     };
     let all: Vec<_> = refusal.context().map(|(kind, value)| (kind, value.clone())).collect();
+    // Whoever read the word may repeat it as well.
+    let reasons = refusal.source().map(ToString::to_string).unwrap_or_default();
+    let is_repeated = |value: &ContextValue| match value {
+        ContextValue::String(word) => of_word(word).is_some() && reasons.contains(word.as_str()),
+        _ => false,
+    };
+    if all.iter().any(|(_, value)| is_repeated(value)) {
+        refusal = clap::Error::new(refusal.kind());
+    }
     for (kind, value) in all {
         let shown = match &value {
             ContextValue::String(word) => of_word(word).map(ContextValue::String),
             // Advice that repeats the word in the midst of a sentence is of no use without it.
             _ => of_word(&value.to_string()).map(|_| ContextValue::None),
         };
-        if let Some(shown) = shown {
-            let _ = refusal.insert(kind, shown);
-        }
+        let _ = refusal.insert(kind, shown.unwrap_or(value));
     }
     refusal
 }
@@ -84,7 +95,9 @@ mod tests {
     fn no_word_of_a_command_line_is_repeated_with_a_password() {
         let line = || {
             let number = clap::Arg::new("number").long("number").value_parser(clap::value_parser!(u8));
-            clap::Command::new("program").arg(number).subcommand(clap::Command::new("act"))
+            let refused = |word: &str| Err::<String, _>(format!("`{word}` is no name"));
+            let name = clap::Arg::new("name").long("name").value_parser(refused);
+            clap::Command::new("program").args([number, name]).subcommand(clap::Command::new("act"))
         };
         let told = |words: &[&str]| {
             let refusal = line().try_get_matches_from([&["program"], words].concat()).unwrap_err();
@@ -93,6 +106,8 @@ mod tests {
         for word in ["https://alice:secret@vouch", "alice:se cret@vouch", "https://alice:se'cret@vouch"] {
             let option = format!("--number={word}");
             let unknown = format!("--{word}");
+            let named = told(&["--name", word]);
+            assert!(named.contains("…@vouch") && !named.contains("alice") && !named.contains("cret"), "{named}");
             for words in [&[word][..], &["act", word], &["--number", word], &[&option], &[&unknown], &["act", &unknown]]
             {
                 let told = told(words);
@@ -102,6 +117,11 @@ mod tests {
                 );
             }
         }
-        assert!(told(&["alice@example.com"]).contains("'alice@example.com'"), "{}", told(&["alice@example.com"]));
+        for harmless in ["alice@example.com", "arn:aws:sts::111111111111:assumed-role/dev/alice@example.com"] {
+            for words in [&[harmless][..], &["--name", harmless]] {
+                assert!(told(words).contains(&format!("'{harmless}'")), "{}", told(words));
+            }
+            assert!(told(&["--name", harmless]).contains(&format!("`{harmless}` is no name")));
+        }
     }
 }

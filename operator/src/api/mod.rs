@@ -74,8 +74,10 @@ pub fn connect(
 /// When there is neither.
 pub async fn configuration() -> Result<Config, kube::Error> {
     let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
-    // A pod has none, and reaches the cluster it is in without a proxy.
-    if let Ok(kubeconfig) = Kubeconfig::read() {
+    // A pod reaches the cluster it is in without a proxy: only with a kubeconfig has the library chosen one.
+    if config.proxy_url.is_some()
+        && let Ok(kubeconfig) = Kubeconfig::read()
+    {
         proxy::choose(&mut config, &kubeconfig, None).map_err(kube::Error::InferKubeconfig)?;
     }
     config.connect_timeout = Some(CONNECT_TIMEOUT);

@@ -7,6 +7,7 @@ use std::{error::Error, io::Write as _, net::SocketAddr, num::NonZeroU32, proces
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use vouch_crds::duration::Duration;
+use vouch_issuer::command::usage;
 
 use crate::{
     api::RequestRate,
@@ -110,7 +111,10 @@ impl Cli {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(error, false),
+    };
     let level = log::start(cli.log.clone(), cli.log_format);
     vouch_issuer::memory::keep_private();
     let run = || -> Result<(), Box<dyn Error + Send + Sync>> {

@@ -202,6 +202,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_proxy_that_cannot_be_reached_or_speaks_no_tls_is_told_of_as_the_proxy() {
+        let without_tls = format!("https://{}", saying(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
+        for (proxy, why) in [("http://127.0.0.1:1", "refused"), ("socks5://127.0.0.1:1", ""), (&without_tls, "")] {
+            let connection = open(json!({"server": "https://192.0.2.2:6443", "proxy-url": proxy})).await.unwrap();
+            let error = connection.client.apiserver_version().await.unwrap_err();
+            let told = connection.explain(Trouble::api("the version", error)).to_string();
+            assert!(told.contains("cannot be reached: the proxy opens no way to it (") && told.contains(why), "{told}");
+            assert!(!told.contains("answers without TLS"), "{told}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_server_that_answers_no_http_is_told_by_what_its_url_begins_with() {
         let server = format!("http://{}", saying(ALERT).await);
         let connection = connection(&server).await;

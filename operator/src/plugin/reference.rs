@@ -14,7 +14,8 @@ kubectl and with nothing else: what somebody may do with it is decided by roles 
 about signing keys may have `keys` before it, and `revoke-key` is `revoke`, too.
 
 It uses the proxy that kubectl uses: `proxy-url` of the kubeconfig, or `HTTPS_PROXY` for every server that `NO_PROXY` does not
-name; `http://`, `https://` and `socks5://`.
+name; `http://`, `https://`, and `socks5://` with a port and without a password. Where there is a proxy, it cannot read a `NO_PROXY`
+with an empty part or with `*` beside others, and says so.
 
 What a program reads goes to stdout, what a person reads to stderr. Every failure is one sentence and a next step; the exit
 status is 0 when the command was carried out, 1 when it was not, 2 when the command line is wrong. With `--output json` a command

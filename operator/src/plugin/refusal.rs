@@ -150,12 +150,13 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> Refusal {
     if let Some(error) = auth {
         return Refusal::NoCredentials(credentials::fault(error));
     }
+    // A proxy that answers without TLS says nothing about the server.
+    if let Some(why) = chain.clone().find_map(proxy::fault) {
+        return Refusal::Unreachable(why);
+    }
     match chain.clone().find_map(ServerFault::shown_by) {
         Some(fault) => Refusal::Misaddressed(fault),
-        None => {
-            let why = chain.clone().find_map(proxy::fault).or_else(|| chain.last().map(ToString::to_string));
-            Refusal::Unreachable(why.unwrap_or_default())
-        }
+        None => Refusal::Unreachable(chain.last().map(ToString::to_string).unwrap_or_default()),
     }
 }
 
