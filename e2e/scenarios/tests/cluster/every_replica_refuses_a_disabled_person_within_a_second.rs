@@ -18,7 +18,7 @@ use vouch_scenarios::{
         session::Session,
         site::{ISSUER, Site},
     },
-    manifest::ISSUER_HOST,
+    manifest::{ISSUER_HOST, Manifest},
     standin::StandIn,
     virtual_key::VirtualKey,
     wait::{PATIENCE, until},
@@ -62,10 +62,7 @@ fn when_all<T: Send>(places: &mut [T], ended: impl Fn(&mut T) -> bool + Sync) ->
 #[test]
 fn every_replica_refuses_a_disabled_person_within_a_second() {
     let (installation, _alone) = kubernetes::alone();
-    let site = Site::start_with(installation, "disabled", |manifest| {
-        let unlimited = json!({"requestsPerMinute": 1_000_000, "burst": 1_000_000});
-        manifest.issuer["spec"]["rateLimits"] = json!({"perClient": unlimited, "perUser": unlimited});
-    });
+    let site = Site::start_with(installation, "disabled", Manifest::lift_rate_limits);
     site.cloud.prepare(&guide::direct_role(HUB));
     let (alice, key) = site.signed_in("alice");
     let pods = site.await_pods(3);

@@ -112,8 +112,7 @@ fn hundreds_of_rotations_fail_no_verifier() {
         manifest.issuer["spec"]["signingKeys"] = json!({
             "jwksMaxAge": "1h", "rotationPeriod": "75m", "publishLead": "65m", "retainRetired": "10m",
         });
-        let unlimited = json!({"requestsPerMinute": 1_000_000, "burst": 1_000_000});
-        manifest.issuer["spec"]["rateLimits"] = json!({"perClient": unlimited, "perUser": unlimited});
+        manifest.lift_rate_limits();
     });
     site.cloud.prepare(&guide::direct_role(HUB));
     let (alice, _key) = site.signed_in("alice");
