@@ -165,7 +165,7 @@ impl ApiServer {
         if let Some((_, write)) = meanwhile {
             write(self);
         }
-        let trouble = self.take_call(method, uri.path());
+        let trouble = self.take_call(request, method, uri.path());
         match trouble {
             Some(Trouble::Silence) => pending().await,
             Some(Trouble::Status(code)) => answer(failure(code, "the test says so")),
@@ -184,9 +184,9 @@ impl ApiServer {
         }
     }
 
-    fn take_call(&self, method: &str, path: &str) -> Option<Trouble> {
+    fn take_call(&self, request: String, method: &str, path: &str) -> Option<Trouble> {
         let mut server = self.lock();
-        server.calls.push(format!("{method} {path}"));
+        server.calls.push(request);
         server.trouble(method, path)
     }
 

@@ -13,7 +13,7 @@ use super::{KubernetesStore, Scope};
 use crate::{
     http::error::ApiError,
     store::{
-        Store, StoreError,
+        Store, StoreError, Stored,
         conformance::{Subject, key, person},
         record::{CredentialId, UserId, UserRecord},
     },
@@ -244,21 +244,25 @@ async fn reads_go_on_and_writes_are_refused_while_the_api_server_is_away() {
     store.replace(&alice, &next).await.unwrap();
 }
 
+/// Makes a person, into whose object somebody else has written `status` before it is complete.
+async fn make_after(server: &ApiServer, status: Value) -> (KubernetesStore, UserRecord, Result<Stored, StoreError>) {
+    let (store, user) = (server.store().await, person("alice"));
+    let object = object_path(&user);
+    server.before(&format!("PATCH {object}/status"), move |server| {
+        server.edit(&object, |object| object["status"] = status);
+    });
+    let made = store.create(&user).await;
+    (store, user, made)
+}
+
 #[tokio::test]
 async fn a_person_is_made_though_the_operator_judges_the_object_before_it_is_complete() {
     let server = ApiServer::default();
-    let store = server.store().await;
-    let alice = person("alice");
-    let object = object_path(&alice);
-    let judged = object.clone();
-    server.before(&format!("PATCH {object}/status"), move |server| {
-        server.edit(&judged, |object| {
-            object["status"] = json!({"conditions": [{"type": "Ready"}], "observedGeneration": 1});
-        });
-    });
-    let made = store.create(&alice).await.unwrap();
+    let judgement = json!({"conditions": [{"type": "Ready"}], "observedGeneration": 1});
+    let (store, alice, made) = make_after(&server, judgement).await;
+    let made = made.unwrap();
     assert_eq!(made.user.id, alice.id);
-    let object = server.get(&object).unwrap();
+    let object = server.get(&object_path(&alice)).unwrap();
     assert_eq!(object["status"]["conditions"][0]["type"], "Ready", "the operator's part stays");
     assert_eq!(store.user(alice.id).await.unwrap().unwrap().version, made.version);
 }
@@ -266,16 +270,11 @@ async fn a_person_is_made_though_the_operator_judges_the_object_before_it_is_com
 #[tokio::test]
 async fn whoever_has_written_a_record_to_a_new_object_was_faster() {
     let server = ApiServer::default();
-    let store = server.store().await;
-    let alice = person("alice");
-    let object = object_path(&alice);
-    let faster = object.clone();
-    server.before(&format!("PATCH {object}/status"), move |server| {
-        server.edit(&faster, |object| object["status"] = json!({"id": OLD, "createdAt": "2026-11-21T09:00:00Z"}));
-    });
-    let refused = store.create(&alice).await.unwrap_err();
+    let record = json!({"id": OLD, "createdAt": "2026-11-21T09:00:00Z"});
+    let (_store, alice, made) = make_after(&server, record).await;
+    let refused = made.unwrap_err();
     assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
-    assert_eq!(server.get(&object).unwrap()["status"]["id"], OLD, "theirs stays");
+    assert_eq!(server.get(&object_path(&alice)).unwrap()["status"]["id"], OLD, "theirs stays");
 }
 
 #[tokio::test]
